@@ -1,0 +1,83 @@
+"""An edition: one caller's view of one question in certain builds. It has a tag, so that it need not be sent twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from litestar import Response
+
+from api import schemas
+from api.auth import Caller
+from api.published import Published, watermark
+from resources.publications import Publication
+
+FORM = 1
+"""Raised whenever the form of a body changes, so that tags of the form before match no more."""
+
+_Body = TypeVar("_Body")
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Who asks, and which editions that caller holds already (`If-None-Match`)."""
+
+    caller: Caller
+    held: str
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """What an answer is made from; its body is a function of these alone, so never of the time of day."""
+
+    etag: str
+    last_modified: datetime
+    publication: schemas.Publication | None
+    freshness: schemas.Freshness
+
+    def held_by(self, asked: Asked) -> bool:
+        """Whether the caller has this edition (RFC 9110, section 13.1.2)."""
+        held = {tag.strip().removeprefix("W/") for tag in asked.held.split(",")}
+        return self.etag in held or held == {"*"}
+
+    def headers(self) -> dict[str, str]:
+        """For a body and for a 304 alike."""
+        return {
+            "ETag": self.etag,
+            "Last-Modified": format_datetime(self.last_modified, usegmt=True),
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+        }
+
+
+class Answer(Response[_Body], Generic[_Body]):
+    """A body in its edition; `None` says that the caller holds it."""
+
+    def __init__(self, edition: Edition, body: _Body | None) -> None:
+        """200 with the body, or 304."""
+        content: Any = body
+        super().__init__(content, status_code=304 if body is None else 200, headers=edition.headers())
+
+
+def edition(
+    asked: Asked, published: Published, parts: Sequence[Publication], question: str, *parameters: Any
+) -> Edition:
+    """The edition of `question` with `parameters`, of these `parts` of the daily reports and of the customers."""
+    newest = max(parts, key=lambda part: (part.published_at, part.build_id), default=None)
+    made_from = [published.customers.build_id, *(part.build_id for part in parts)]
+    content = msgspec.json.encode([FORM, question, parameters, asked.caller.user_uuid, made_from])
+    modified = max(published.customers.published_at, newest.published_at if newest else published.customers.published_at)
+    return Edition(
+        etag=f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"',
+        last_modified=modified.astimezone(UTC),
+        publication=_named(newest) if newest else None,
+        freshness=schemas.Freshness(watermark=watermark(list(parts))),
+    )
+
+
+def _named(publication: Publication) -> schemas.Publication:
+    return schemas.Publication(
+        id=str(publication.build_id), published_at=publication.published_at, run_id=publication.run_id
+    )

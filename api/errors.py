@@ -1,0 +1,199 @@
+"""How an error becomes an answer: RFC 9457 problem documents that name no person, secret, host or statement.
+
+    ReportsError                (resources.errors)
+    ├── Refused                 this API's own; each knows its status, its title and what the caller can do
+    │   ├── Unauthenticated     401  no token, or one that is not taken
+    │   ├── Forbidden           403  not the caller's, whether it exists or not
+    │   ├── NotFound            404  the caller may see it, and it does not exist
+    │   ├── Invalid             422  a parameter, named
+    │   └── KeysUnavailable     503  tokens cannot be verified at the moment
+    ├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
+    ├── NotPublished            503  nothing to read yet
+    └── any other               500
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
+from litestar.types import ExceptionHandlersMap, Message, Scope
+
+from resources.errors import NotPublished, ReportsError, WarehouseUnavailable
+
+PROBLEM_JSON = "application/problem+json"
+
+_log = logging.getLogger("api")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """What is wrong with one parameter."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+
+class Refused(ReportsError):
+    """A request that this API refuses; the message is for the caller."""
+
+    status: ClassVar[int]
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    headers: ClassVar[Mapping[str, str]] = {}
+    errors: tuple[FieldProblem, ...] = ()
+
+
+class Unauthenticated(Refused):
+    """There is no token, or it is not taken."""
+
+    status, kind, title = 401, "unauthenticated", "Who is asking is not known"
+
+    def __init__(self, detail: str, *, presented: bool = True) -> None:
+        """`presented` says whether there was a token at all (RFC 6750, section 3.1)."""
+        super().__init__(detail)
+        self.challenge = 'Bearer error="invalid_token"' if presented else "Bearer"
+
+
+class Forbidden(Refused):
+    """What was asked for is not the caller's, whether it exists or not."""
+
+    status, kind, title = 403, "forbidden", "Not yours to read"
+
+
+class NotFound(Refused):
+    """The caller may see it, and it does not exist."""
+
+    status, kind, title = 404, "not-found", "Not found"
+
+
+class Invalid(Refused):
+    """A parameter cannot be used."""
+
+    status, kind, title = 422, "invalid-request", "The request cannot be used"
+
+    def __init__(self, *errors: FieldProblem) -> None:
+        """One `FieldProblem` for every parameter that is wrong."""
+        super().__init__("Mend the parameters named in errors.")
+        self.errors = errors
+
+
+class KeysUnavailable(Refused):
+    """The issuer's keys are not known, so no token can be verified."""
+
+    status, kind, title = 503, "keys-unavailable", "Tokens cannot be verified at the moment"
+    headers = {"Retry-After": "30"}
+
+
+def exception_handlers() -> ExceptionHandlersMap:
+    """Every way in which a request can fail, and the answer to it."""
+    return {Refused: _refused, HTTPException: _framework, Exception: _failed}
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """The problems of these statuses, for the OpenAPI document."""
+    return {
+        status: ResponseSpec(
+            Problem, generate_examples=False, description=HTTPStatus(status).phrase, media_type=PROBLEM_JSON
+        )
+        for status in statuses
+    }
+
+
+async def mark_response(message: Message, scope: Scope) -> None:
+    """Every response names its request, and is not to be guessed at by a browser."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        headers["X-Request-Id"] = request_id(scope)
+        headers["X-Content-Type-Options"] = "nosniff"
+
+
+def request_id(scope: Scope) -> str:
+    """The name of this request: the one that the caller gave it, where that is short and plain, or a new one."""
+    if "request_id" not in scope["state"]:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+        scope["state"]["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return str(scope["state"]["request_id"])
+
+
+def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
+    headers = dict(error.headers)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = error.challenge
+    return _problem(request, error.status, error.kind, error.title, str(error), headers, list(error.errors))
+
+
+def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """Litestar's own refusals; its texts may quote the request, so they stay out."""
+    if isinstance(error, ValidationException):
+        return _refused(request, Invalid(*_field_problems(request, error)))
+    if error.status_code >= 500:  # noqa: PLR2004
+        return _failed(request, error)
+    phrase = HTTPStatus(error.status_code).phrase
+    return _problem(request, error.status_code, "", phrase, f"{phrase}.", dict(error.headers or {}))
+
+
+def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    if isinstance(error, WarehouseUnavailable):
+        detail = "Reports cannot be read at the moment; try again shortly."
+        return _problem(request, 503, "warehouse-unavailable", "Reports are away", detail, {"Retry-After": "2"})
+    if isinstance(error, NotPublished):
+        detail = "No report has been published yet; try again later."
+        return _problem(request, 503, "not-published", "Nothing is published yet", detail, {"Retry-After": "30"})
+    # Types and places only: a message may quote a person or a statement.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("request %s failed: %s at %s:%s", request_id(request.scope), type(error), place.filename, place.lineno)
+    return _problem(request, 500, "", "Internal Server Error", "This is our fault; it was logged under the request id.")
+
+
+def _problem(  # noqa: PLR0913 - the members of a problem document
+    request: Request[Any, Any, Any],
+    status: int,
+    kind: str,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: list[FieldProblem] | None = None,
+) -> Response[Problem]:
+    document = Problem(
+        type=f"urn:bionicpro:problem:{kind}" if kind else "about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        request_id=request_id(request.scope),
+        errors=errors or [],
+    )
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(document, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _field_problems(request: Request[Any, Any, Any], error: ValidationException) -> list[FieldProblem]:
+    names = {
+        name: definition.kwarg_definition.name or name
+        for name, definition in request.route_handler.parsed_fn_signature.parameters.items()
+        if isinstance(definition.kwarg_definition, QueryParameter)
+    }
+    found = [part for part in error.extra or [] if isinstance(part, dict)]
+    return [FieldProblem(names.get(part["key"], part["key"]), part["message"]) for part in found]

@@ -1,0 +1,124 @@
+"""What is published, held in memory and followed, so that a request never has to ask which builds are current."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from api.errors import FieldProblem, Invalid
+from resources import publications
+from resources.errors import NotPublished, WarehouseUnavailable
+from resources.publications import Publication
+from resources.settings import Settings
+from resources.warehouse import Warehouse
+
+CUSTOMERS = "crm_customers"
+DAILY = "user_daily_reports"
+
+SHOWN_DAYS = 30
+"""How many published days a report has when the caller names no period."""
+LONGEST_PERIOD_DAYS = 400
+
+_log = logging.getLogger("api")
+
+
+class Published(msgspec.Struct, frozen=True):
+    """Current publications at one moment; `days` ascend."""
+
+    customers: Publication
+    days: dict[date, Publication]
+
+    def period(self, since: date | None, until: date | None) -> tuple[date, date]:
+        """The period asked for, both days included, or the last published days of it. Raises `Invalid`."""
+        newest = max(self.days)
+        last = until or max(newest, since or newest)
+        if since is None:
+            shown = [day for day in self.days if day <= last][-SHOWN_DAYS:]
+            return min(shown, default=last), last
+        if since > last:
+            raise Invalid(FieldProblem("from", "Is after `to`"))
+        if last - since >= timedelta(days=LONGEST_PERIOD_DAYS):
+            raise Invalid(FieldProblem("from", f"The period is longer than {LONGEST_PERIOD_DAYS} days"))
+        return since, last
+
+    def between(self, since: date, until: date) -> dict[date, Publication]:
+        """Publications of the days in `[since, until]`, ascending."""
+        return {day: publication for day, publication in self.days.items() if since <= day <= until}
+
+
+class Follower:
+    """Keeps `Published` at most an interval behind the warehouse, from a thread of its own, whatever happens there."""
+
+    def __init__(self, settings: Settings, *, interval_s: float = 1.0, patience_s: float = 1.5) -> None:
+        """Connect and start nothing yet. `patience_s` bounds how long a reader waits for the first look."""
+        self._warehouse = Warehouse(settings, timeout_s=2)
+        self._interval_s = interval_s
+        self._patience_s = patience_s
+        self._seen: tuple[Any, ...] | None = None
+        self._published: Published | None = None
+        self._looking = threading.Lock()
+        self._looked = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="publications", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follow no more, and disconnect."""
+        self._stopped.set()
+        self._thread.join()
+        self._warehouse.close()
+
+    def published(self) -> Published:
+        """What is published. Raises `WarehouseUnavailable` before the first look succeeded, `NotPublished` where a mart is empty."""
+        if not self._looked.wait(self._patience_s):
+            raise WarehouseUnavailable("The warehouse has not answered since this process started.")
+        if self._published is None:
+            raise NotPublished("A mart that reports are read from has nothing published yet.")
+        return self._published
+
+    def look(self) -> None:
+        """See whether anything was published, and take it over. Raises `WarehouseError`."""
+        with self._looking:
+            # Asked first: whatever is published after this is noticed at the next look.
+            seen = self._warehouse.rows("reads/publications_seen", marts=[CUSTOMERS, DAILY])[0]
+            if seen != self._seen:
+                self._published = self._load()
+                self._seen = seen
+            self._looked.set()
+
+    def _load(self) -> Published | None:
+        customers = publications.current(self._warehouse, CUSTOMERS)
+        days = publications.current(self._warehouse, DAILY)
+        if not customers or not days:
+            return None
+        return Published(max(customers.values(), key=_published_at), {at.date(): days[at] for at in sorted(days)})
+
+    def _follow(self) -> None:
+        following = True
+        while not self._stopped.is_set():
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - the thread outlives whatever happens to the warehouse
+                if following:
+                    _log.warning("publications are not followed: %s", type(error).__name__)
+                following = False
+            else:
+                following = True
+            self._stopped.wait(self._interval_s)
+
+
+def _published_at(publication: Publication) -> datetime:
+    return publication.published_at
+
+
+def watermark(parts: list[Publication]) -> datetime | None:
+    """Newest source time in `parts`; `None` where all of them are empty."""
+    newest = max((part.watermark for part in parts), default=publications.EPOCH)
+    return newest.astimezone(UTC) if newest > publications.EPOCH else None

@@ -1,0 +1,52 @@
+"""Removing superseded builds, and what killed runs left unpublished, once no query can want them any more."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from resources.dagster import WarehouseResource
+from resources.publications import first_build_id_at, naive
+from resources.warehouse import Warehouse
+
+_TABLES = (
+    "telemetry_events_builds",
+    "quarantine_builds",
+    "user_prosthesis_stats_builds",
+    "user_daily_reports_builds",
+    "crm_customers_builds",
+    "prosthesis_owners_builds",
+    "publications",
+)
+
+
+def collect(warehouse: Warehouse, older_than: timedelta) -> None:
+    """Remove builds that were superseded, or begun and never published, more than `older_than` ago."""
+    bound = datetime.now(UTC) - older_than
+    for table in _TABLES:
+        warehouse.run(
+            "builds/collect", table=table, begun_before=first_build_id_at(bound), superseded_before=naive(bound)
+        )
+
+
+@dg.op(description="Remove superseded builds and what killed runs left.")
+def collect_superseded(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """The op."""
+    older_than = timedelta(seconds=warehouse.settings().reports_collect_after_seconds)
+    with warehouse.connect() as connection:
+        collect(connection, older_than)
+    context.log.info(f"Removed what was superseded more than {older_than} ago")
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Remove superseded builds and what killed runs left.")
+def collect_builds() -> None:
+    """The job."""
+    collect_superseded()
+
+
+NIGHTLY = dg.ScheduleDefinition(
+    name="collect_builds_nightly",
+    job=collect_builds,
+    cron_schedule="30 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

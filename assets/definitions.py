@@ -1,0 +1,34 @@
+"""The only composition root: every asset, job, schedule and resource that Dagster sees."""
+
+import os
+
+import dagster as dg
+
+from assets.collection import NIGHTLY, collect_builds
+from assets.crm_customers import crm_customers
+from assets.partitions import daily
+from assets.sources import SOURCES
+from assets.telemetry_events import telemetry_events
+from assets.user_daily_reports import user_daily_reports
+from assets.user_prosthesis_stats import user_prosthesis_stats
+from resources.dagster import CrmSource, TelemetrySource, WarehouseResource
+from resources.settings import read_settings
+
+
+@dg.definitions
+def reports() -> dg.Definitions:
+    """Everything, for the settings of this environment. Raises `SettingsError`."""
+    days = daily(read_settings(os.environ).reports_first_day)
+    return dg.Definitions(
+        assets=[
+            *SOURCES,
+            crm_customers,
+            telemetry_events(days),
+            user_prosthesis_stats(days),
+            user_daily_reports(days),
+        ],
+        jobs=[collect_builds],
+        schedules=[NIGHTLY],
+        resources={"warehouse": WarehouseResource(), "crm": CrmSource(), "telemetry": TelemetrySource()},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,81 @@
+"""Loading events: batches are checked and attributed in one thread while the one before is written in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from assets.soundness import attribute, with_reason
+from resources.publications import EPOCH, naive
+from resources.sql import statement
+from resources.warehouse import Warehouse
+
+_OPTIONAL = ("response_time_ms", "latitude", "longitude")
+
+_OLDEST = naive(datetime.fromisoformat("1900-01-01T00:00:00Z"))
+"""The oldest instant that ClickHouse holds; older ones are set apart with this one in their place."""
+
+
+def load(
+    warehouse: Warehouse,
+    batches: Iterable[pl.DataFrame],
+    build_ids: dict[datetime, int],
+    owners: pl.DataFrame,
+    first_day: datetime,
+) -> None:
+    """Write `batches` of source rows under the build of their segment; what is not sound goes to quarantine.
+
+    `build_ids` is by segment, `first_day` is UTC. Raises `WarehouseError`.
+    """
+    builds = pl.DataFrame(
+        {"segment": [naive(segment) for segment in build_ids], "build_id": list(build_ids.values())},
+        schema={"segment": pl.Datetime("us"), "build_id": pl.UInt64},
+    )
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        written: Future[None] | None = None
+        for checked in _checked(batches, builds, owners, naive(first_day)):
+            if written is not None:
+                written.result()
+            written = writer.submit(_write, warehouse, checked)
+        if written is not None:
+            written.result()
+
+
+def read_owners(warehouse: Warehouse, owners_build: int) -> pl.DataFrame:
+    """Who wears which chip when, sorted by `valid_from`; instants are UTC, without a zone."""
+    frame = pl.DataFrame(warehouse.arrow("reads/owners", owners=owners_build))
+    return frame.with_columns(pl.col("valid_from", "valid_to").dt.replace_time_zone(None)).sort("valid_from")
+
+
+def _checked(
+    batches: Iterable[pl.DataFrame], builds: pl.DataFrame, owners: pl.DataFrame, first_day: datetime
+) -> Iterator[pl.DataFrame]:
+    hour = pl.col("event_time").dt.truncate("1h")
+    segment = pl.when(pl.col("event_time") < first_day).then(pl.lit(naive(EPOCH))).otherwise(hour)
+    for batch in batches:
+        attributed = with_reason(attribute(batch, owners), first_day)
+        yield attributed.with_columns(segment=segment).join(builds, on="segment", how="left")
+
+
+def _write(warehouse: Warehouse, checked: pl.DataFrame) -> None:
+    sound = checked.filter(pl.col("reason").is_null())
+    if sound.height:
+        warehouse.insert("builds/telemetry_events", arrays(sound.with_columns(_nan_for_null())))
+    set_apart = checked.filter(pl.col("reason").is_not_null())
+    if set_apart.height:
+        oldest = pl.max_horizontal("event_time", pl.lit(_OLDEST)).alias("event_time")
+        names = statement("builds/quarantine").columns
+        warehouse.insert_rows("builds/quarantine", set_apart.with_columns(oldest).select(names).rows())
+
+
+def arrays(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns as numpy arrays, strings as Python objects, as the driver wants them."""
+    return {column.name: column.to_numpy() for column in frame}
+
+
+def _nan_for_null() -> pl.Expr:
+    return pl.col(*_OPTIONAL).fill_null(float("nan"))

@@ -1,0 +1,168 @@
+"""`telemetry_events`: every sound event, attributed to whoever wore its chip at the time. A segment is an hour."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import polars as pl
+
+from assets.derived import chunks
+from assets.event_load import load, read_owners
+from assets.outcome import Outcome, Report
+from assets.partitions import Window, joined, midnight, segment_window, window_of
+from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
+from resources.errors import BuildRejected, NotPublished
+from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
+from resources.source import Snapshot
+from resources.warehouse import Warehouse
+
+MART = "telemetry_events"
+
+Fingerprint = tuple[int, int, int, int]
+"""What a segment was made from: events, sum of their ids, newest saved_ts in microseconds, checksum of the owners."""
+
+_UINT64 = (1 << 64) - 1
+_OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset, partitioned by `days`."""
+
+    @dg.asset(
+        name=MART,
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=["crm_customers", "raw_telemetry"],
+        group_name="telemetry",
+        kinds={"postgres", "polars", "clickhouse"},
+        description="Sound events, each attributed to whoever wore its chip then. One row an event.",
+    )
+    def asset(
+        context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource, telemetry: TelemetrySource
+    ) -> dg.MaterializeResult[None]:
+        with warehouse.connect() as connection, telemetry.snapshot() as source:
+            first_day = midnight(telemetry.settings().reports_first_day)
+            build = EventsBuild(connection, source, first_day, context.run_id, context.log.info)
+            return build.materialize(window_of(context), full_refresh=config.full_refresh).result()
+
+    return asset
+
+
+class EventsBuild:
+    """One run's work on this mart, over one snapshot of the source."""
+
+    def __init__(
+        self, warehouse: Warehouse, source: Snapshot, first_day: datetime, run_id: str, report: Report
+    ) -> None:
+        """`first_day` is UTC. Raises `NotPublished` where the CRM was never loaded."""
+        self._warehouse = warehouse
+        self._source = source
+        self._first_day = first_day
+        self._run_id = run_id
+        self._report = report
+        self._owners_build = _owners_build(warehouse)
+
+    def materialize(self, window: Window, *, full_refresh: bool = False) -> Outcome:
+        """Publish the hours of `window` whose source or owners changed since they were published, or all of them.
+
+        Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
+        """
+        outcome = Outcome()
+        prints = self._fingerprints(window)
+        published = self._published(window)
+        changed = [
+            segment
+            for segment, fingerprint in prints.items()
+            if full_refresh or segment not in published or published[segment].inputs != fingerprint
+        ]
+        for segment in prints.keys() - set(changed):
+            outcome.keep(published[segment])
+        outcome.source_rows = sum(fingerprint[0] for fingerprint in prints.values())
+        build_ids = dict(zip(changed, new_build_ids(len(changed)), strict=True))
+        owners = read_owners(self._warehouse, self._owners_build)
+        for chunk in chunks(changed, lambda segment: prints[segment][0]):
+            for build in self._build({segment: build_ids[segment] for segment in chunk}, prints, owners):
+                outcome.rebuild(build)
+            self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
+        outcome.quarantined = outcome.source_rows - outcome.rows
+        return outcome
+
+    def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:
+        """What each segment of `window` would be made from now, in order of time."""
+        begins = window.since == self._first_day
+        self._source.window(datetime.min.replace(tzinfo=UTC) if begins else window.since, window.until, self._first_day)
+        found = {
+            segment.replace(tzinfo=UTC): (events, ids & _UINT64, _microseconds(newest))
+            for segment, events, ids, newest in self._source.frame("sources/fingerprints").iter_rows()
+        }
+        hours = window.hours()
+        checksums = dict(
+            self._warehouse.rows(
+                "reads/owner_checksums", hours=[naive(hour) for hour in hours], owners=self._owners_build
+            )
+        )
+        segments = [EPOCH, *hours] if begins else hours
+        return {segment: (*found.get(segment, (0, 0, 0)), checksums.get(segment, 0)) for segment in segments}
+
+    def _published(self, window: Window) -> dict[datetime, Publication]:
+        before_first_day = current(self._warehouse, MART, EPOCH, EPOCH + HOUR)
+        return before_first_day | current(self._warehouse, MART, window.since, window.until)
+
+    def _build(
+        self, build_ids: dict[datetime, int], prints: dict[datetime, Fingerprint], owners: pl.DataFrame
+    ) -> list[Build]:
+        windows = joined(segment_window(segment, self._first_day) for segment in build_ids if prints[segment][0])
+        load(self._warehouse, self._batches(windows), build_ids, owners, self._first_day)
+        builds = self._verified(build_ids, prints, windows)
+        publish(self._warehouse, builds, self._run_id)
+        return builds
+
+    def _batches(self, windows: list[Window]) -> Iterator[pl.DataFrame]:
+        for window in windows:
+            self._source.window(window.since, window.until, self._first_day)
+            yield from self._source.batches("sources/events")
+
+    def _verified(
+        self, build_ids: dict[datetime, int], prints: dict[datetime, Fingerprint], windows: list[Window]
+    ) -> list[Build]:
+        """The builds as the warehouse holds them, each compared with what the source said of its segment."""
+        totals = {}
+        if windows:
+            since, until = max(windows[0].since, _OLDEST), windows[-1].until
+            found = self._warehouse.rows(
+                "reads/telemetry_events_totals", builds=list(build_ids.values()), since=naive(since), until=naive(until)
+            )
+            totals = {build_id: counts for build_id, *counts in found}
+        builds = []
+        for segment, build_id in build_ids.items():
+            rows, set_apart, ids, checksum, watermark = totals.get(build_id, (0, 0, 0, 0, naive(EPOCH)))
+            if (rows + set_apart, ids & _UINT64) != prints[segment][:2]:
+                raise BuildRejected(
+                    f"{MART}: the hour {segment:%Y-%m-%d %H:%M} UTC has {prints[segment][0]} events in the source and "
+                    f"{rows + set_apart} were written, or others than were read. Nothing of it was published; "
+                    "materialize the day again."
+                )
+            builds.append(
+                Build(
+                    mart=MART,
+                    segment=segment,
+                    build_id=build_id,
+                    source_seq=self._source.source_seq,
+                    rows=rows,
+                    checksum=checksum,
+                    watermark=watermark.replace(tzinfo=UTC),
+                    inputs=prints[segment],
+                )
+            )
+        return builds
+
+
+def _owners_build(warehouse: Warehouse) -> int:
+    owners = current(warehouse, "prosthesis_owners")
+    if EPOCH not in owners:
+        raise NotPublished("crm_customers was never published, so nobody owns a chip yet; materialize it first.")
+    return owners[EPOCH].build_id
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)

@@ -1,0 +1,45 @@
+"""Every error a reader of this system can meet.
+
+    ReportsError
+    ├── SettingsError          a setting is missing, malformed or unknown
+    ├── SourceError            something about a source
+    │   └── SourceUnavailable  PostgreSQL did not answer
+    └── WarehouseError         something about the warehouse
+        ├── WarehouseUnavailable  ClickHouse did not answer
+        ├── BuildRejected      what was written is not what was read, so it was not published
+        └── NotPublished       a mart that others stand on has no publication yet
+
+Messages name what was wrong, where, and what to do; never a person, a token, a secret or an address.
+"""
+
+
+class ReportsError(Exception):
+    """Base of every error of this system."""
+
+
+class SettingsError(ReportsError):
+    """A setting is missing, malformed or unknown."""
+
+
+class SourceError(ReportsError):
+    """A source cannot be used."""
+
+
+class SourceUnavailable(SourceError):
+    """A source did not answer; trying again later may help."""
+
+
+class WarehouseError(ReportsError):
+    """The warehouse refused something."""
+
+
+class WarehouseUnavailable(WarehouseError):
+    """The warehouse did not answer; trying again later may help."""
+
+
+class BuildRejected(WarehouseError):
+    """A build does not hold what was read for it, so it was not published and readers keep the one before."""
+
+
+class NotPublished(WarehouseError):
+    """A mart that this one is built from has nothing published yet."""

@@ -1,0 +1,18 @@
+-- The telemetry of the window, in the order of the table `telemetry_events_builds`. Grain: id.
+SELECT
+    id,
+    chip_id,
+    event_time,
+    saved_ts,
+    muscle_group,
+    signal_frequency,
+    signal_duration,
+    signal_amplitude,
+    response_time_ms,
+    battery_level,
+    error_code,
+    latitude,
+    longitude
+FROM raw_telemetry
+WHERE event_time >= current_setting('reports.since')::timestamptz
+  AND event_time < current_setting('reports.until')::timestamptz

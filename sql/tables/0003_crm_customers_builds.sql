@@ -1,0 +1,21 @@
+-- Every build of `crm_customers`. Grain: build_id, user_id.
+CREATE TABLE IF NOT EXISTS crm_customers_builds
+(
+    user_id UInt64 COMMENT 'The number that the CRM gave the customer',
+    user_uuid UUID COMMENT 'Subject (`sub`) of the customer at Keycloak',
+    ldap_username String COMMENT 'Username (`preferred_username`) at Keycloak',
+    name String,
+    email String,
+    age Nullable(Int32) COMMENT 'Years',
+    gender Nullable(String),
+    country Nullable(String),
+    address Nullable(String),
+    phone Nullable(String),
+    contract Nullable(String),
+    registration_ts DateTime64(6, 'UTC'),
+    updated_at DateTime64(6, 'UTC'),
+    build_id UInt64
+)
+ENGINE = MergeTree
+ORDER BY (build_id, user_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

@@ -1,0 +1,31 @@
+-- Every build of `user_daily_reports`. Grain: build_id, user_id, prosthesis_id, day.
+-- Ordered by user first: a wearer's report is one short range of each month.
+CREATE TABLE IF NOT EXISTS user_daily_reports_builds
+(
+    user_id UInt64,
+    prosthesis_id String,
+    prosthesis_type LowCardinality(String),
+    prosthesis_model LowCardinality(String),
+    chip_id String,
+    day Date COMMENT 'UTC',
+    movements UInt64 COMMENT 'Events',
+    active_hours UInt32 COMMENT 'Bit h is set where hour h (UTC) has an event, so that hours of several prostheses count once',
+    signal_duration_ms_sum Int64,
+    signal_frequency_hz_sum Int64,
+    amplitude_sum Float64,
+    response_ms_sum Float64 COMMENT 'Over the events that have a response',
+    responses UInt64 COMMENT 'Events that have a response',
+    battery_pct_sum Float64,
+    battery_used_pct Float64 COMMENT 'Drops between consecutive readings within the day',
+    battery_first_pct Float64 COMMENT 'First reading of the day',
+    battery_last_pct Float64 COMMENT 'Last reading of the day',
+    first_event_at DateTime64(6, 'UTC'),
+    last_event_at DateTime64(6, 'UTC'),
+    errors UInt64 COMMENT 'Events with an error code above 0',
+    efficient_movements UInt64 COMMENT 'Events without an error that were answered in time',
+    build_id UInt64
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (user_id, day, prosthesis_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
