@@ -19,7 +19,7 @@ class Deadline:
 
     def __init__(self, *, seconds: float, threads: int) -> None:
         """Start no thread yet."""
-        self._seconds = seconds
+        self.seconds = seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reports")
 
     async def run(
@@ -31,7 +31,7 @@ class Deadline:
         """
         running = asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
         try:
-            return await asyncio.wait_for(running, self._seconds)
+            return await asyncio.wait_for(running, self.seconds)
         except TimeoutError:
             raise WarehouseUnavailable("The warehouse did not answer in time.") from None
 

@@ -1,15 +1,15 @@
 """How an error becomes an answer: RFC 9457 problem documents that name no person, secret, host or statement.
 
-    ReportsError                (resources.errors)
-    ├── Refused                 this API's own; each knows its status, its title and what the caller can do
-    │   ├── Unauthenticated     401  no token, or one that is not taken
-    │   ├── Forbidden           403  not the caller's, whether it exists or not
-    │   ├── NotFound            404  the caller may see it, and it does not exist
-    │   ├── Invalid             422  a parameter, named
-    │   └── KeysUnavailable     503  tokens cannot be verified at the moment
-    ├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
-    ├── NotPublished            503  nothing to read yet
-    └── any other               500
+ReportsError                (resources.errors)
+├── Refused                 this API's own; each knows its status, its title and what the caller can do
+│   ├── Unauthenticated     401  no token, or one that is not taken
+│   ├── Forbidden           403  not the caller's, whether it exists or not
+│   ├── NotFound            404  the caller may see it, and it does not exist
+│   ├── Invalid             422  a parameter, named
+│   └── KeysUnavailable     503  tokens cannot be verified at the moment
+├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
+├── NotPublished            503  nothing to read yet
+└── any other               500
 """
 
 from __future__ import annotations
@@ -104,12 +104,32 @@ class KeysUnavailable(Refused):
     """The issuer's keys are not known, so no token can be verified."""
 
     status, kind, title = 503, "keys-unavailable", "Tokens cannot be verified at the moment"
-    headers = {"Retry-After": "30"}
+    headers: ClassVar = {"Retry-After": "30"}
+
+
+class ReportsAway(Refused):
+    """What a caller is told of a `WarehouseUnavailable`."""
+
+    status, kind, title = 503, "reports-away", "Reports are away"
+    headers: ClassVar = {"Retry-After": "2"}
+
+
+class NothingYet(Refused):
+    """What a caller is told of a `NotPublished`."""
+
+    status, kind, title = 503, "not-published", "Nothing is published yet"
+    headers: ClassVar = {"Retry-After": "30"}
 
 
 def exception_handlers() -> ExceptionHandlersMap:
     """Every way in which a request can fail, and the answer to it."""
-    return {Refused: _refused, HTTPException: _framework, Exception: _failed}
+    return {
+        Refused: _refused,
+        WarehouseUnavailable: _away,
+        NotPublished: _unpublished,
+        HTTPException: _framework,
+        Exception: _failed,
+    }
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
@@ -142,58 +162,56 @@ def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Proble
     headers = dict(error.headers)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = error.challenge
-    return _problem(request, error.status, error.kind, error.title, str(error), headers, list(error.errors))
+    problem = Problem(
+        type=f"urn:bionicpro:problem:{error.kind}",
+        title=error.title,
+        status=error.status,
+        detail=str(error),
+        request_id=request_id(request.scope),
+        errors=list(error.errors),
+    )
+    return _response(problem, headers)
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """Litestar's own refusals; its texts may quote the request, so they stay out."""
     if isinstance(error, ValidationException):
         return _refused(request, Invalid(*_field_problems(request, error)))
-    if error.status_code >= 500:  # noqa: PLR2004
+    if error.status_code >= 500:
         return _failed(request, error)
-    phrase = HTTPStatus(error.status_code).phrase
-    return _problem(request, error.status_code, "", phrase, f"{phrase}.", dict(error.headers or {}))
+    return _response(_plain(request, error.status_code), dict(error.headers or {}))
+
+
+def _away(request: Request[Any, Any, Any], _: WarehouseUnavailable) -> Response[Problem]:
+    return _refused(request, ReportsAway("Reports cannot be read at the moment; try again shortly."))
+
+
+def _unpublished(request: Request[Any, Any, Any], _: NotPublished) -> Response[Problem]:
+    return _refused(request, NothingYet("No report has been published yet; try again later."))
 
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    if isinstance(error, WarehouseUnavailable):
-        detail = "Reports cannot be read at the moment; try again shortly."
-        return _problem(request, 503, "warehouse-unavailable", "Reports are away", detail, {"Retry-After": "2"})
-    if isinstance(error, NotPublished):
-        detail = "No report has been published yet; try again later."
-        return _problem(request, 503, "not-published", "Nothing is published yet", detail, {"Retry-After": "30"})
     # Types and places only: a message may quote a person or a statement.
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
     place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("request %s failed: %s at %s:%s", request_id(request.scope), type(error), place.filename, place.lineno)
-    return _problem(request, 500, "", "Internal Server Error", "This is our fault; it was logged under the request id.")
+    _log.error("request %s failed: %s at %s:%s", request_id(request.scope), name, place.filename, place.lineno)
+    return _response(_plain(request, 500), {})
 
 
-def _problem(  # noqa: PLR0913 - the members of a problem document
-    request: Request[Any, Any, Any],
-    status: int,
-    kind: str,
-    title: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    errors: list[FieldProblem] | None = None,
-) -> Response[Problem]:
-    document = Problem(
-        type=f"urn:bionicpro:problem:{kind}" if kind else "about:blank",
-        title=title,
-        status=status,
-        detail=detail,
-        request_id=request_id(request.scope),
-        errors=errors or [],
-    )
-    headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(document, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+def _plain(request: Request[Any, Any, Any], status: int) -> Problem:
+    phrase = HTTPStatus(status).phrase
+    detail = "This is our fault; it is logged under the request id." if status >= 500 else f"{phrase}."
+    return Problem(type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id(request.scope))
+
+
+def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Problem]:
+    headers = {"Cache-Control": "no-store", **headers}
+    return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
 
 
 def _field_problems(request: Request[Any, Any, Any], error: ValidationException) -> list[FieldProblem]:
-    names = {
-        name: definition.kwarg_definition.name or name
-        for name, definition in request.route_handler.parsed_fn_signature.parameters.items()
-        if isinstance(definition.kwarg_definition, QueryParameter)
-    }
+    definitions = request.route_handler.parsed_fn_signature.parameters.items()
+    kwargs = {name: definition.kwarg_definition for name, definition in definitions}
+    names = {name: kwarg.name for name, kwarg in kwargs.items() if isinstance(kwarg, QueryParameter)}
     found = [part for part in error.extra or [] if isinstance(part, dict)]
-    return [FieldProblem(names.get(part["key"], part["key"]), part["message"]) for part in found]
+    return [FieldProblem(names.get(part["key"]) or str(part["key"]), str(part["message"])) for part in found]

@@ -53,11 +53,11 @@ class Published(msgspec.Struct, frozen=True):
 class Follower:
     """Keeps `Published` at most an interval behind the warehouse, from a thread of its own, whatever happens there."""
 
-    def __init__(self, settings: Settings, *, interval_s: float = 1.0, patience_s: float = 1.5) -> None:
-        """Connect and start nothing yet. `patience_s` bounds how long a reader waits for the first look."""
-        self._warehouse = Warehouse(settings, timeout_s=2)
+    def __init__(self, settings: Settings, *, timeout_s: float, interval_s: float = 1.0) -> None:
+        """Connect and start nothing yet. `timeout_s` bounds the server's silence, and a reader's wait for the first look."""
+        self._warehouse = Warehouse(settings, timeout_s=timeout_s)
+        self._timeout_s = timeout_s
         self._interval_s = interval_s
-        self._patience_s = patience_s
         self._seen: tuple[Any, ...] | None = None
         self._published: Published | None = None
         self._looking = threading.Lock()
@@ -76,8 +76,11 @@ class Follower:
         self._warehouse.close()
 
     def published(self) -> Published:
-        """What is published. Raises `WarehouseUnavailable` before the first look succeeded, `NotPublished` where a mart is empty."""
-        if not self._looked.wait(self._patience_s):
+        """What is published.
+
+        Raises `WarehouseUnavailable` before the first look succeeded, `NotPublished` where a mart is empty.
+        """
+        if not self._looked.wait(self._timeout_s):
             raise WarehouseUnavailable("The warehouse has not answered since this process started.")
         if self._published is None:
             raise NotPublished("A mart that reports are read from has nothing published yet.")

@@ -1,11 +1,9 @@
 """What a materialization did, in the words that the Dagster UI shows."""
 
-from __future__ import annotations
-
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import dagster as dg
 import msgspec
@@ -20,6 +18,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Counts over the segments that one materialization looked at; `watermark` is their newest source time, UTC."""
 
     rows: int = 0
+    rows_by_day: Counter[str] = msgspec.field(default_factory=Counter)
     source_rows: int = 0
     quarantined: int = 0
     rebuilt: int = 0
@@ -37,10 +36,9 @@ class Outcome(msgspec.Struct, kw_only=True):
         self.rebuilt += 1
         self._count(build)
 
-    def result(self) -> dg.MaterializeResult[None]:
-        """The same for Dagster."""
-        metadata: dict[str, Any] = {
-            "dagster/row_count": self.rows,
+    def result(self, context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        """The same for Dagster: rows by partition, the rest for the run."""
+        run: dict[str, dg.RawMetadataValue] = {
             "source_rows": self.source_rows,
             "quarantined": self.quarantined,
             "segments_rebuilt": self.rebuilt,
@@ -48,10 +46,15 @@ class Outcome(msgspec.Struct, kw_only=True):
             "seconds": round(time.monotonic() - self.started, 3),
         }
         if self.watermark is not None:
-            metadata["watermark"] = dg.MetadataValue.timestamp(self.watermark)
-        return dg.MaterializeResult(metadata=metadata)
+            run["watermark"] = dg.MetadataValue.timestamp(self.watermark)
+        if not context.has_partition_key and not context.has_partition_key_range:
+            return dg.MaterializeResult(metadata=run | {"dagster/row_count": self.rows})
+        for day in context.partition_keys:
+            context.add_asset_metadata({"dagster/partition_row_count": self.rows_by_day[day]}, partition_key=day)
+        return dg.MaterializeResult(metadata=run)
 
     def _count(self, build: Build) -> None:
         self.rows += build.rows
+        self.rows_by_day[f"{build.segment:%Y-%m-%d}"] += build.rows
         if build.rows:
             self.watermark = max(self.watermark or build.watermark, build.watermark)

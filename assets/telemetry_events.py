@@ -43,7 +43,7 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
             first_day = midnight(telemetry.settings().reports_first_day)
             build = EventsBuild(connection, source, first_day, context.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result()
+            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
 
     return asset
 

@@ -32,7 +32,7 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
             build = DailyBuild(connection, context.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result()
+            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
 
     return asset
 

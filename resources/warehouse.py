@@ -35,7 +35,9 @@ class Warehouse:
         }
         self._reader = clickhouse_driver.Client(**self._options, settings={"server_side_params": True})
         # Numbers and strings go out as numpy arrays: nine times as fast as Python lists.
-        self._writer = clickhouse_driver.Client(**self._options, settings={"use_numpy": True})
+        self._writer = clickhouse_driver.Client(
+            **self._options, settings={"use_numpy": True, "low_cardinality_allow_in_native_format": 0}
+        )
 
     def rows(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows that `sql/{name}.sql` answers with. Raises `WarehouseUnavailable`, `WarehouseError`."""

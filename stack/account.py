@@ -1,0 +1,33 @@
+"""The one account of the embedded ClickHouse, as the server's process and whoever configures it share it."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+import msgspec
+
+from stack.home import write_secret
+
+_FILE = "account.json"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who may use the server."""
+
+    user: str
+    password: str
+
+    def admits(self, user: str, password: str) -> bool:
+        """Whether these are the account's; takes as long for any wrong password."""
+        return hmac.compare_digest(f"{self.user}\0{self.password}".encode(), f"{user}\0{password}".encode())
+
+
+def write_account(folder: Path, account: Account) -> None:
+    """Put the account where the server's process finds it, for its owner's eyes only."""
+    write_secret(folder / _FILE, msgspec.json.encode(account).decode())
+
+
+def read_account(folder: Path) -> Account:
+    """The account that the server in this folder was configured with."""
+    return msgspec.json.decode((folder / _FILE).read_bytes(), type=Account)

@@ -1,0 +1,159 @@
+"""The line-up: which parts run for given settings, where they listen, and what they are told of each other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from resources.settings import VARIABLES, Settings
+from stack import clickhouse, issuer, ports, postgres, probes
+from stack.child import ROOT
+from stack.home import Home, write_secret
+from stack.parts import Part
+
+_HOST = "127.0.0.1"
+_WORKSPACE = str(ROOT / "workspace.yaml")
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """What the stack brings itself, because no setting names a server for it."""
+
+    clickhouse: bool
+    postgres: bool
+    sources: bool
+    """Whether both sources are ours: only then may they be filled with demo data."""
+    dagster: bool
+
+    def wanted_ports(self, given: Mapping[str, int | None], settings: Settings) -> dict[str, int]:
+        """The ports that its parts want: those given, else the defaults."""
+        defaults = {**ports.DEFAULTS, "api": settings.reports_service_port}
+        needed = {"api": True, "dagster": self.dagster, "code": self.dagster}
+        needed |= {"postgres": self.postgres, "clickhouse": self.clickhouse}
+        chosen = {name: given.get(name) for name in defaults if needed[name]}
+        return {name: defaults[name] if port is None else port for name, port in chosen.items()}
+
+
+def embedded(settings: Settings, environ: Mapping[str, str]) -> Embedded:
+    """What these settings leave to the stack."""
+    dagster = not settings.dagster_webserver_url
+    missing = [not settings.crm_database_url, not settings.telemetry_database_url]
+    return Embedded(
+        # The setting has a default, so only the environment tells whether somebody named a server.
+        clickhouse=not environ.get("CLICKHOUSE_HOST"),
+        postgres=any(missing) or (dagster and not settings.dagster_database_url),
+        sources=all(missing),
+        dagster=dagster,
+    )
+
+
+def settle(settings: Settings, home: Home, own: Embedded, listening: Mapping[str, int]) -> Settings:
+    """The settings with the addresses of what the stack brings itself filled in."""
+    found: dict[str, str | int] = {"reports_home": str(home.folder), "reports_service_port": listening["api"]}
+    if own.clickhouse:
+        login = clickhouse.account(home)
+        found |= {"clickhouse_host": _HOST, "clickhouse_port": listening["clickhouse"]}
+        found |= {"clickhouse_user": login.user, "clickhouse_password": login.password}
+    if own.postgres:
+        for field, database in _DATABASES.items():
+            if not getattr(settings, field):
+                found[field] = postgres.url(home, listening["postgres"], database)
+    if own.dagster:
+        found["dagster_webserver_url"] = f"http://{_HOST}:{listening['dagster']}"
+    return issuer.trusting(msgspec.structs.replace(settings, **found), home)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that make another process read the same settings."""
+    values = {name: getattr(settings, field) for name, field in VARIABLES.items()}
+    return {name: value.isoformat() if isinstance(value, date) else str(value) for name, value in values.items()}
+
+
+def parts(settings: Settings, home: Home, own: Embedded, listening: Mapping[str, int]) -> list[Part]:
+    """Everything that is to run, for settled settings. Raises `EngineUnavailable`."""
+    known = environment(settings) | {"PYTHONUNBUFFERED": "1"}
+    servers = []
+    if own.postgres:
+        servers.append(postgres.part(home, listening["postgres"]))
+    if own.clickhouse:
+        servers.append(clickhouse.part(home, listening["clickhouse"]))
+    prepare = _step("prepare", known, {server.name for server in servers})
+    dagster = _dagster(settings, home, listening) if own.dagster else []
+    return [*servers, prepare, *dagster, _api(settings, known), *_first_steps(home, own, known, dagster)]
+
+
+_DATABASES = {"crm_database_url": "crm", "telemetry_database_url": "telemetry", "dagster_database_url": "dagster"}
+
+
+def _first_steps(home: Home, own: Embedded, known: dict[str, str], dagster: list[Part]) -> list[Part]:
+    if not own.sources or home.filled.exists():
+        return []
+    fill = _step("seed", known, {"prepare"})
+    if not dagster:
+        return [fill]
+    first = _step("materialize", known, {"seed", *(part.name for part in dagster)})
+    # Where it fails, Dagster's UI tells why: keep it up.
+    return [fill, msgspec.structs.replace(first, vital=False)]
+
+
+def _step(name: str, known: dict[str, str], after: set[str]) -> Part:
+    command = [sys.executable, "-m", "stack.bootstrap", name]
+    return Part(name=name, command=command, environment=known, after=frozenset(after), once=True)
+
+
+def _api(settings: Settings, known: dict[str, str]) -> Part:
+    port = settings.reports_service_port
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
+    command += ["--host", _HOST, "--port", str(port), "api.app:create_app"]
+    return Part(
+        name="api",
+        command=command,
+        environment=known,
+        port=port,
+        after=frozenset({"prepare"}),
+        probe=probes.http(f"http://{_HOST}:{port}/health/live"),
+    )
+
+
+def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> list[Part]:
+    code_port, web_port = listening["code"], listening["dagster"]
+    known = environment(settings) | {
+        "PYTHONUNBUFFERED": "1",
+        "DAGSTER_HOME": str(home.dagster),
+        "DAGSTER_CODE_HOST": _HOST,
+        "DAGSTER_CODE_PORT": str(code_port),
+        # gRPC would ask a proxy of the environment for the code server otherwise.
+        "NO_PROXY": _HOST,
+        "no_proxy": _HOST,
+    }
+
+    def part(name: str, arguments: list[str], after: set[str], port: int | None, probe: probes.Probe) -> Part:
+        return Part(
+            name=name,
+            command=[sys.executable, "-m", *arguments],
+            environment=known,
+            port=port,
+            after=frozenset(after),
+            probe=probe,
+        )
+
+    serve = ["dagster", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
+    serve += ["-h", _HOST, "-p", str(code_port), "--use-python-environment-entry-point"]
+    web = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(web_port)]
+    web_probe = probes.http(f"http://{_HOST}:{web_port}/server_info")
+    # It opens nothing while it loads, so it need not wait for the databases.
+    code = part("code", serve, set(), code_port, probes.code_server(code_port))
+    return [
+        msgspec.structs.replace(code, prepare=lambda: _configure(home)),
+        part("daemon", ["dagster._daemon", "run", "-w", _WORKSPACE], {"prepare", "code"}, None,
+             probes.daemon(settings.dagster_database_url)),
+        part("webserver", web, {"prepare", "code"}, web_port, web_probe),
+    ]
+
+
+def _configure(home: Home) -> None:
+    template = Path(__file__).parent / "dagster.yaml"
+    write_secret(home.dagster / "dagster.yaml", template.read_text(encoding="utf-8"))
