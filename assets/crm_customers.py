@@ -29,7 +29,7 @@ def crm_customers(
 ) -> dg.MaterializeResult[None]:
     """The asset."""
     with warehouse.connect() as connection, crm.snapshot() as source:
-        return build_customers(connection, source, context.run_id).result(context)
+        return build_customers(connection, source, context.run.run_id).result(context)
 
 
 def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:

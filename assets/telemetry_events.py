@@ -42,7 +42,7 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
             first_day = midnight(telemetry.settings().reports_first_day)
-            build = EventsBuild(connection, source, first_day, context.run_id, context.log.info)
+            build = EventsBuild(connection, source, first_day, context.run.run_id, context.log.info)
             return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
 
     return asset

@@ -31,7 +31,7 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
-            build = DailyBuild(connection, context.run_id, context.log.info)
+            build = DailyBuild(connection, context.run.run_id, context.log.info)
             return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
 
     return asset

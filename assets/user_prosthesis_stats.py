@@ -32,7 +32,7 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
             limit = warehouse.settings().reports_response_limit_ms
-            build = StatsBuild(connection, limit, context.run_id, context.log.info)
+            build = StatsBuild(connection, limit, context.run.run_id, context.log.info)
             return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
 
     return asset

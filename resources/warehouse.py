@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import clickhouse_driver
@@ -43,14 +44,14 @@ class Warehouse:
         """Rows that `sql/{name}.sql` answers with. Raises `WarehouseUnavailable`, `WarehouseError`."""
         question = statement(name)
         with _readable_errors(name):
-            answer: list[tuple[Any, ...]] = self._reader.execute(question.text, question.check(parameters))
+            answer: list[tuple[Any, ...]] = self._reader.execute(question.text, _sent(question.check(parameters)))
         return answer
 
     def arrow(self, name: str, /, **parameters: Any) -> Any:
         """What `sql/{name}.sql` answers with, as a `pyarrow.Table`. Raises `WarehouseUnavailable`, `WarehouseError`."""
         question = statement(name)
         with _readable_errors(name):
-            return self._reader.query_arrow(question.text, question.check(parameters))
+            return self._reader.query_arrow(question.text, _sent(question.check(parameters)))
 
     def run(self, name: str, /, **parameters: Any) -> None:
         """Carry out `sql/{name}.sql`, which answers nothing. Raises `WarehouseUnavailable`, `WarehouseError`."""
@@ -108,6 +109,14 @@ class WarehousePool:
         """Close the connections that are idle."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
+
+
+def _sent(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as they are, but for instants: the driver would cut their microseconds off."""
+    return {
+        name: str(value) if isinstance(value, datetime) and value.microsecond else value
+        for name, value in parameters.items()
+    }
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The marts once more, in polars, straight from the PostgreSQL rows: another way to the same figures, to hold them against.
+"""The marts once more, in polars, straight from the PostgreSQL rows: another way to the same figures.
 
 It shares no code with the system. Times are UTC without a zone.
 """
@@ -11,6 +11,7 @@ _FIRST_DAY = pl.datetime(2024, 1, 1)
 
 _METRICS = {
     "movements": pl.len(),
+    "signal_duration_ms_sum": pl.col("signal_duration").cast(pl.Int64).sum(),
     "usage_minutes": pl.col("signal_duration").cast(pl.Int64).sum() / 60_000,
     "response_ms_mean": pl.col("response_time_ms").cast(pl.Float64).mean(),
     "amplitude_mean": pl.col("signal_amplitude").mean(),

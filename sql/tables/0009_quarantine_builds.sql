@@ -1,5 +1,6 @@
 -- Events that were read and not published, as they were, each with the reason. They belong to the same build as the hour's sound
--- events, so that what was read is always what was published and what was set apart. Grain: build_id, id.
+-- events, so that what was read is always what was published and what was set apart. Not ordered by hour, because hours before 1970
+-- do not exist in ClickHouse, and events from before the first day may be that old. Grain: build_id, id.
 CREATE TABLE IF NOT EXISTS quarantine_builds
 (
     id Int64,
@@ -20,5 +21,5 @@ CREATE TABLE IF NOT EXISTS quarantine_builds
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
-ORDER BY (toStartOfHour(event_time), id)
+ORDER BY (event_time, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

@@ -1,0 +1,121 @@
+"""The asset graph as Dagster sees it: loaded without an environment, run for a day and for a range in one run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from tests.assets.conftest import Marts
+
+MARTS = ["crm_customers", "telemetry_events", "user_daily_reports", "user_prosthesis_stats"]
+TELEMETRY = MARTS[1:]
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def graph(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    """The definitions, their settings naming the sources and the warehouse of this test."""
+    monkeypatch.setenv("CLICKHOUSE_HOST", marts.settings.clickhouse_host)
+    monkeypatch.setenv("CLICKHOUSE_PORT", str(marts.settings.clickhouse_port))
+    monkeypatch.setenv("CLICKHOUSE_USER", marts.settings.clickhouse_user)
+    monkeypatch.setenv("CLICKHOUSE_PASSWORD", marts.settings.clickhouse_password)
+    monkeypatch.setenv("CLICKHOUSE_DATABASE", marts.settings.clickhouse_database)
+    monkeypatch.setenv("CRM_DATABASE_URL", marts.settings.crm_database_url)
+    monkeypatch.setenv("TELEMETRY_DATABASE_URL", marts.settings.telemetry_database_url)
+    from assets.definitions import reports  # noqa: PLC0415 - it reads the environment that was just set
+
+    return reports()
+
+
+def run(
+    graph: dg.Definitions, instance: dg.DagsterInstance, marts: list[str], **tags: str
+) -> dg.ExecuteInProcessResult:
+    return graph.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(mart) for mart in marts],
+        tags={f"dagster/{name}": value for name, value in tags.items()},
+        raise_on_error=False,
+    )
+
+
+def test_the_graph_loads_in_a_fresh_interpreter_without_an_environment() -> None:
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from assets.definitions import reports; print(*sorted(reports().get_repository_def().assets_defs_by_key))",
+        ],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    for mart in MARTS:
+        assert f"'{mart}'" in loaded.stdout
+
+
+def test_a_mart_is_one_name_for_its_asset_module_view_and_table(graph: dg.Definitions) -> None:
+    assets = {key.to_user_string() for key in graph.resolve_asset_graph().materializable_asset_keys}
+    tables = {path.stem[5:] for path in (ROOT / "sql/tables").glob("*.sql")}
+    assert assets == set(MARTS)
+    for mart in MARTS:
+        assert (ROOT / f"assets/{mart}.py").is_file()
+        assert {mart, f"{mart}_builds"} <= tables
+
+
+def test_one_day_is_materialized_from_dagster(graph: dg.Definitions, marts: Marts) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.add_event("2026-02-01T12:00:00")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(graph, instance, ["crm_customers"]).success
+        assert run(graph, instance, TELEMETRY, partition="2026-02-01").success
+        shown = instance.get_latest_materialization_event(dg.AssetKey("user_daily_reports"))
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    assert shown.asset_materialization.metadata["dagster/partition_row_count"].value == 1
+    assert marts.query("SELECT user_id, day, movements FROM user_daily_reports")[0][2] == 1
+
+
+def test_a_range_of_days_is_materialized_in_one_run(graph: dg.Definitions, marts: Marts) -> None:
+    marts.add_wearer(1, "chip-1")
+    for day in (1, 2, 4):
+        marts.add_event(f"2026-02-0{day}T12:00:00")
+    tags = {"asset_partition_range_start": "2026-02-01", "asset_partition_range_end": "2026-02-04"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(graph, instance, ["crm_customers"]).success
+        assert run(graph, instance, TELEMETRY, **tags).success
+        counts = {
+            day: instance.get_event_records(
+                dg.EventRecordsFilter(
+                    dg.DagsterEventType.ASSET_MATERIALIZATION,
+                    asset_key=dg.AssetKey("user_daily_reports"),
+                    asset_partitions=[day],
+                )
+            )[0]
+            .asset_materialization.metadata["dagster/partition_row_count"]  # type: ignore[union-attr]
+            .value
+            for day in ("2026-02-01", "2026-02-02", "2026-02-03", "2026-02-04")
+        }
+    assert list(counts.values()) == [1, 1, 0, 1]
+    assert marts.query("SELECT toDayOfMonth(day) FROM user_daily_reports ORDER BY day") == [(1,), (2,), (4,)]
+
+
+def test_a_run_that_cannot_reach_its_source_fails_with_a_sentence_that_leaks_nothing(
+    graph: dg.Definitions, marts: Marts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_DATABASE_URL", "postgresql://user:hunter2@127.0.0.1:1/crm")
+    with dg.DagsterInstance.ephemeral() as instance:
+        failed = run(graph, instance, ["crm_customers"])
+    error = failed.failure_data_for_node("crm_customers")
+    assert error is not None
+    assert error.error is not None
+    assert "The PostgreSQL of CRM_DATABASE_URL does not answer" in str(error.error.cause or error.error)
+    assert "hunter2" not in error.error.to_string()
+    assert marts.query("SELECT count() FROM publications") == [(0,)]
