@@ -1,0 +1,69 @@
+"""Settings come from the environment, once; what is wrong with them is said in one sentence that shows no secret."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from resources.errors import SettingsError
+from resources.settings import VARIABLES, Settings, read_settings
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read_settings({"CLICKHOUSE_PORT": ""}) == Settings()
+
+
+def test_values_are_converted_to_the_type_of_their_field() -> None:
+    settings = read_settings(
+        {"CLICKHOUSE_PORT": "9440", "REPORTS_FIRST_DAY": "2025-03-01", "CLICKHOUSE_PASSWORD": "007"}
+    )
+    assert settings.clickhouse_port == 9440
+    assert settings.reports_first_day == date(2025, 3, 1)
+    assert settings.clickhouse_password == "007"
+
+
+def test_every_malformed_and_unknown_variable_is_named_at_once() -> None:
+    environ = {"CLICKHOUSE_PORT": "many", "REPORTS_FIRST_DAY": "2025-02-30", "REPORTS_NO_SUCH": "1", "HOME": "/"}
+    with pytest.raises(SettingsError) as error:
+        read_settings(environ)
+    assert "REPORTS_NO_SUCH is not a setting" in str(error.value)
+    assert "CLICKHOUSE_PORT" in str(error.value)
+    assert "REPORTS_FIRST_DAY" in str(error.value)
+    assert "HOME" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CLICKHOUSE_PORT", "0"),
+        ("CLICKHOUSE_PORT", "65536"),
+        ("REPORTS_RESPONSE_LIMIT_MS", "-1"),
+        ("REPORTS_RESPONSE_LIMIT_MS", "nan"),
+        ("REPORTS_FIRST_DAY", "1969-12-31"),
+        ("REPORTS_COLLECT_AFTER_SECONDS", "-1"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        read_settings({variable: value})
+
+
+def test_the_example_file_names_every_setting_with_its_default() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    named = {found[1]: found[2] for line in lines if (found := re.fullmatch(r"#?\s?([A-Z_]+)=(.*)", line))}
+    defaults = {variable: str(getattr(Settings(), field)) for variable, field in VARIABLES.items()}
+    assert named == defaults
+
+
+def test_settings_that_are_shown_by_accident_hide_what_is_secret() -> None:
+    shown = repr(Settings(clickhouse_password="hunter2", crm_database_url="postgresql://u:hunter2@h/crm"))
+    assert "hunter2" not in shown
