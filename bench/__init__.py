@@ -1,0 +1,1 @@
+"""Benchmarks that print the README's figures, each on a stack of its own in a temporary folder."""

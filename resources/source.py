@@ -15,7 +15,7 @@ from resources.errors import SettingsError, SourceError, SourceUnavailable
 from resources.sql import statement
 
 BATCH_BYTES = 8 * 1024 * 1024
-"""Size of a batch as PostgreSQL sends it, some 60 000 events: enough to be fast, and a run stays far below 500 MB."""
+"""Size of a batch as PostgreSQL sends it, some 30 000 events: enough to be fast, and a run stays far below 500 MB."""
 
 
 class Snapshot:

@@ -1,5 +1,7 @@
 -- What each prosthesis of one user did in each day of [since, until], in the builds that the caller read to be current.
 -- Sums and counts: means are derived last. The primary key (user_id, day, …) leaves a short range of each month to read.
+-- Rows are filtered after reading: what is left to read is so short that choosing what to read first (PREWHERE) takes longer than
+-- reading it all, 12 ms against 5.5; and one thread is quicker than sharing out a few granules.
 -- Grain: day, prosthesis_id; newest day first. Parameters: user_id; since, until (both included, UTC); builds.
 SELECT
     day,
@@ -26,3 +28,4 @@ WHERE user_id = {user_id:UInt64}
   AND day BETWEEN {since:Date} AND {until:Date}
   AND build_id IN {builds:Array(UInt64)}
 ORDER BY day DESC, prosthesis_id
+SETTINGS optimize_move_to_prewhere = 0, max_threads = 1

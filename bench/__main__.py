@@ -1,0 +1,38 @@
+"""`uv run python -m bench NAME`: print one of the README's figures, measured now on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import day, report, seeding, start
+
+BENCHES = {"start": start, "day": day, "report": report, "seed": seeding}
+
+
+def main() -> None:
+    """Run the bench named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "name", choices=BENCHES, help="; ".join(f"{name}: {of.__doc__}" for name, of in BENCHES.items())
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    given = parser.parse_args()
+    figures = BENCHES[given.name].measure()
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    if given.json:
+        print(json.dumps({"bench": given.name, "machine": machine, **figures}))
+        return
+    table = Table("figure", "measured", title=f"{given.name} on {machine}")
+    for figure, measured in figures.items():
+        table.add_row(figure.replace("_", " "), f"{measured:,}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
