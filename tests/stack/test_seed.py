@@ -9,7 +9,7 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 import pytest
 
-from stack.people import MODELS
+from stack.demo.people import MODELS
 from stack.seed import SeedCounts, seed
 from stack.sources import SourcesNotEmpty, create, is_empty
 

@@ -1,0 +1,106 @@
+"""The application as a whole: what it imports, opens and documents."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+
+from api.app import build_app, create_app
+from resources.errors import SettingsError
+from resources.settings import Settings
+from tests.api.conftest import Client
+from tests.api.world import ISSUER, Issuer
+
+
+def test_the_api_never_imports_dagster_nor_the_assets() -> None:
+    code = "import sys, api.app; print(sorted({name.split('.')[0] for name in sys.modules} & {'dagster', 'assets'}))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_building_the_api_opens_nothing(tmp_path: Path) -> None:
+    before = threading.enumerate()
+
+    build_app(Settings(reports_jwks=str(tmp_path / "none.json"), reports_token_issuer=ISSUER))
+
+    assert threading.enumerate() == before
+
+
+def test_the_server_s_factory_reads_the_environment(monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> None:
+    monkeypatch.setenv("KEYCLOAK_PUBLIC_KEY", issuer.pem())
+    monkeypatch.setenv("REPORTS_TOKEN_ISSUER", ISSUER)
+    assert isinstance(create_app(), Litestar)
+
+    monkeypatch.delenv("KEYCLOAK_PUBLIC_KEY")
+    with pytest.raises(SettingsError, match="REPORTS_JWKS"):
+        create_app()
+
+
+class Page(HTMLParser):
+    """Everything on a page that a browser would fetch or run, and where its links lead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.links: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [tag for name, _ in attrs if name in ("src", "srcset", "data", "action", "style")]
+        self.fetched += [tag] if tag in ("script", "link", "iframe", "img", "object", "embed", "form") else []
+        self.links += [value or "" for name, value in attrs if name == "href"]
+        self.places |= {f"#{value}" for name, value in attrs if name == "id"}
+
+
+def test_the_documentation_needs_no_outside_address(away: Client) -> None:
+    answer = away.get("/schema")
+
+    page = Page(answer.text)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert page.fetched == []
+    assert re.findall(r"https?:|//|url\(|@import", answer.text) == []
+    assert {link for link in page.links if not link.startswith("#")} == {"/schema/openapi.json"}
+    assert {link for link in page.links if link.startswith("#")} <= page.places
+
+
+def test_the_documentation_shows_every_route_parameter_and_answer(away: Client) -> None:
+    document = away.get("/schema/openapi.json").json()
+    page = away.get("/schema").text
+
+    assert sorted(document["paths"]) == [
+        "/api/reports",
+        "/api/reports/{day}",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/reports/{user_id}",
+    ]
+    for path, item in document["paths"].items():
+        operation = item["get"]
+        assert f"<code>{path}</code>" in page
+        assert operation["summary"] in page
+        for parameter in operation.get("parameters", []):
+            assert f"<td>{parameter['name']}</td>" in page
+    assert set(document["paths"]["/reports/{user_id}"]["get"]["responses"]) == {
+        *("200", "304", "401", "403", "404", "422", "503")
+    }
+
+
+def test_the_document_says_which_routes_need_a_token(away: Client) -> None:
+    document = away.get("/schema/openapi.json").json()
+
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["security"] == [{"bearer": []}]
+    open_to_all = {path for path, item in document["paths"].items() if item["get"].get("security") == [{}]}
+    assert open_to_all == {"/health", "/health/live", "/health/ready"}

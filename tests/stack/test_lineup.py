@@ -1,0 +1,95 @@
+"""Which parts run for which settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from resources.settings import Settings, read_settings
+from stack.home import Home
+from stack.lineup import embedded, environment, parts, settle
+from stack.parts import only
+from stack.ports import choose
+
+DATABASES = {
+    "CRM_DATABASE_URL": "postgresql://crm.invalid/crm",
+    "TELEMETRY_DATABASE_URL": "postgresql://telemetry.invalid/telemetry",
+    "DAGSTER_DATABASE_URL": "postgresql://dagster.invalid/dagster",
+}
+CLICKHOUSE = {"CLICKHOUSE_HOST": "clickhouse.invalid", "CLICKHOUSE_PORT": "9440", "CLICKHOUSE_USER": "analyst"}
+DAGSTER = {"DAGSTER_WEBSERVER_URL": "http://dagster.invalid"}
+STEPS = ["prepare", "seed", "materialize"]
+
+
+def lineup(home: Home, environ: dict[str, str]) -> tuple[list[str], Settings]:
+    """Names of the parts for an environment, and the settings that they get."""
+    settings = read_settings(environ)
+    own = embedded(settings, environ)
+    listening = choose(dict.fromkeys(own.wanted_ports({}, settings), 0))
+    settled = settle(settings, home, own, listening)
+    return [part.name for part in parts(settled, home, own, listening)], settled
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ["postgres", "clickhouse", "code", "daemon", "webserver", "api", *STEPS]),
+        (CLICKHOUSE, ["postgres", "code", "daemon", "webserver", "api", *STEPS]),
+        (DATABASES, ["clickhouse", "prepare", "code", "daemon", "webserver", "api"]),
+        (DAGSTER, ["postgres", "clickhouse", "prepare", "seed", "api"]),
+        (DATABASES | CLICKHOUSE | DAGSTER, ["prepare", "api"]),
+        (
+            {"CRM_DATABASE_URL": DATABASES["CRM_DATABASE_URL"]},
+            ["postgres", "clickhouse", "prepare", "code", "daemon", "webserver", "api"],
+        ),
+    ],
+    ids=["nothing", "clickhouse", "databases", "dagster", "everything", "one source"],
+)
+def test_what_the_settings_name_is_not_embedded(home: Home, environ: dict[str, str], expected: list[str]) -> None:
+    names, _ = lineup(home, environ)
+    assert sorted(names) == sorted(expected)
+
+
+def test_what_the_settings_name_is_what_the_parts_are_told(home: Home) -> None:
+    _, settings = lineup(home, DATABASES | CLICKHOUSE | DAGSTER)
+    told = environment(settings)
+    given = DATABASES | CLICKHOUSE | DAGSTER
+    assert {name: told[name] for name in given} == given
+
+
+def test_the_parts_read_the_very_settings_that_were_settled(home: Home) -> None:
+    _, settings = lineup(home, {"REPORTS_FIRST_DAY": "2025-02-03", "REPORTS_RESPONSE_LIMIT_MS": "80.5"})
+    assert read_settings(environment(settings)) == settings
+
+
+def test_the_demo_data_is_made_once(home: Home) -> None:
+    home.filled.touch()
+    names, _ = lineup(home, {})
+    assert set(names).isdisjoint({"seed", "materialize"})
+
+
+def test_no_secret_stands_on_a_command_line(home: Home) -> None:
+    settings = Settings()
+    own = embedded(settings, {})
+    listening = choose(dict.fromkeys(own.wanted_ports({}, settings), 0))
+    settled = settle(settings, home, own, listening)
+    words = [word for part in parts(settled, home, own, listening) for word in part.command]
+    secrets = [home.secret("postgres"), home.secret("clickhouse")]
+    assert not [word for word in words for secret in secrets if secret in word]
+
+
+def test_chosen_parts_wait_only_for_each_other(home: Home) -> None:
+    settings = Settings()
+    own = embedded(settings, {})
+    listening = choose(dict.fromkeys(own.wanted_ports({}, settings), 0))
+    everything = parts(settle(settings, home, own, listening), home, own, listening)
+    chosen: dict[str, Any] = {part.name: part.after for part in only(everything, ["api", "prepare", "clickhouse"])}
+    assert chosen == {"clickhouse": frozenset(), "prepare": {"clickhouse"}, "api": {"prepare"}}
+
+
+def test_the_ports_asked_for_win_over_settings_and_defaults() -> None:
+    settings = msgspec.structs.replace(Settings(), reports_service_port=9999)
+    wanted = embedded(settings, {}).wanted_ports({"dagster": 3333, "code": 0, "api": None}, settings)
+    assert wanted == {"api": 9999, "dagster": 3333, "postgres": 15432, "clickhouse": 19000, "code": 0}
