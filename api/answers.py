@@ -124,7 +124,7 @@ def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
 
 
 def alive(reads: Reads) -> None:
-    """Raise `WarehouseUnavailable` where the warehouse does not answer, or refuses (no such database, wrong password)."""
+    """Raise `WarehouseUnavailable` where the warehouse does not answer, or lets nobody in."""
     try:
         with reads.pool.connection() as warehouse:
             warehouse.rows("reads/alive")

@@ -36,5 +36,5 @@ class Deadline:
             raise WarehouseUnavailable("The warehouse did not answer in time.") from None
 
     def close(self) -> None:
-        """Take no more work, and forget what has not begun."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Take no more work, forget what has not begun, and see the rest off."""
+        self._threads.shutdown(cancel_futures=True)

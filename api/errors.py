@@ -133,10 +133,13 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problems of these statuses, for the OpenAPI document."""
+    """Answers of these statuses, for the OpenAPI document: problems, but for a 304."""
     return {
         status: ResponseSpec(
-            Problem, generate_examples=False, description=HTTPStatus(status).phrase, media_type=PROBLEM_JSON
+            Problem if status >= 400 else None,
+            generate_examples=False,
+            description=HTTPStatus(status).phrase,
+            media_type=PROBLEM_JSON,
         )
         for status in statuses
     }

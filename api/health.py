@@ -15,14 +15,14 @@ from api.schemas import Health, MartHealth, Readiness
 from resources.publications import Publication
 
 
-@get("/", summary="The warehouse answers", responses=documented(503))
+@get("/", summary="The warehouse answers", response_description="It does", responses=documented(503))
 async def health(reads: NamedDependency[Reads]) -> Health:
     """ClickHouse is reachable now."""
     await reads.answer(alive)
     return Health()
 
 
-@get("/live", summary="The process is up", description="Asks nothing of anything else.")
+@get("/live", summary="The process is up", description="Asks nothing of anything else.", response_description="It is")
 async def live() -> Health:
     """The process answers."""
     return Health()
@@ -32,6 +32,7 @@ async def live() -> Health:
     "/ready",
     summary="The marts are loaded",
     description="What is published of each mart that reports are read from, and how old its newest source time is.",
+    response_description="They are",
     responses=documented(503),
 )
 async def ready(reads: NamedDependency[Reads]) -> Readiness:

@@ -54,14 +54,15 @@ class Follower:
     """Keeps `Published` at most an interval behind the warehouse, from a thread of its own, whatever happens there."""
 
     def __init__(self, settings: Settings, *, timeout_s: float, interval_s: float = 1.0) -> None:
-        """Connect and start nothing yet. `timeout_s` bounds the server's silence, and a reader's wait for the first look."""
+        """Start nothing yet. `timeout_s` bounds the server's silence, and a reader's wait for the first look."""
         self._warehouse = Warehouse(settings, timeout_s=timeout_s)
         self._timeout_s = timeout_s
         self._interval_s = interval_s
         self._seen: tuple[Any, ...] | None = None
         self._published: Published | None = None
         self._looking = threading.Lock()
-        self._looked = threading.Event()
+        self._loaded = False
+        self._tried = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="publications", daemon=True)
 
@@ -80,7 +81,8 @@ class Follower:
 
         Raises `WarehouseUnavailable` before the first look succeeded, `NotPublished` where a mart is empty.
         """
-        if not self._looked.wait(self._timeout_s):
+        self._tried.wait(self._timeout_s)
+        if not self._loaded:
             raise WarehouseUnavailable("The warehouse has not answered since this process started.")
         if self._published is None:
             raise NotPublished("A mart that reports are read from has nothing published yet.")
@@ -94,7 +96,7 @@ class Follower:
             if seen != self._seen:
                 self._published = self._load()
                 self._seen = seen
-            self._looked.set()
+            self._loaded = True
 
     def _load(self) -> Published | None:
         customers = publications.current(self._warehouse, CUSTOMERS)
@@ -114,6 +116,7 @@ class Follower:
                 following = False
             else:
                 following = True
+            self._tried.set()
             self._stopped.wait(self._interval_s)
 
 

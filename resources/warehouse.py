@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from clickhouse_driver import errors
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.settings import Settings
 from resources.sql import statement
+
+# It logs each failed connect with the address and a stack; the errors here say what a reader needs.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 _AWAY = (errors.NetworkError, errors.SocketTimeoutError, errors.PartiallyConsumedQueryError, EOFError, OSError)
 
@@ -30,7 +34,7 @@ class Warehouse:
             "user": settings.clickhouse_user,
             "password": settings.clickhouse_password,
             "client_name": "bionicpro-reports",
-            "connect_timeout": 2,
+            "connect_timeout": min(2.0, timeout_s),
             "sync_request_timeout": min(2.0, timeout_s),
             "send_receive_timeout": timeout_s,
         }

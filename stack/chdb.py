@@ -43,7 +43,7 @@ class Engine(threading.Thread):
         self._library = ctypes.CDLL(str(library))
         self._folder = folder
         # Ours must stay: SIGTERM is how the supervisor ends us.
-        self._library.chdb_set_signal_handlers_enabled(ctypes.c_bool(False))  # noqa: FBT003 - C takes no names
+        self._library.chdb_set_signal_handlers_enabled(ctypes.c_bool(False))
         self.lifeline = _replace_stdin()
 
     def run(self) -> None:
@@ -93,6 +93,10 @@ class Doorkeeper:
             return refusal(UNKNOWN_DATABASE, f"Database {hello.database} does not exist.")
         return b""
 
+    def close(self) -> None:
+        """Leave the engine, which waits for its clients before it ends."""
+        self._client.disconnect()
+
     def _exists(self, database: str) -> bool:
         question = "SELECT count() FROM system.databases WHERE name = %(name)s"
         with self._lock:
@@ -125,11 +129,13 @@ def main() -> None:
     threading.Thread(target=_await_end, args=(stdin, over), daemon=True).start()
     engine.start()
     engine.wait_until_listening()
-    front = Front(given.port, engine.port, Doorkeeper(read_account(given.folder), engine.port))
+    doorkeeper = Doorkeeper(read_account(given.folder), engine.port)
+    front = Front(given.port, engine.port, doorkeeper)
     threading.Thread(target=front.serve, daemon=True).start()
     while engine.is_alive() and not over.wait(0.2):
         pass
     front.close()
+    doorkeeper.close()
     _end(engine, asked=over.is_set())
 
 

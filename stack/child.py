@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stack import guard
-from stack.home import Home
+from stack.home import Home, cache
 from stack.parts import Part
 
 ROOT = Path(__file__).parent.parent
@@ -127,7 +127,7 @@ async def start(part: Part, home: Home, guard_: Guard) -> Child:
             process = await asyncio.create_subprocess_exec(
                 *part.command,
                 cwd=home.postgres if part.identity else ROOT,
-                env={**os.environ, **part.environment},
+                env=_environment(part),
                 stdin=reading,
                 stdout=log,
                 stderr=log,
@@ -138,3 +138,15 @@ async def start(part: Part, home: Home, guard_: Guard) -> Child:
         os.close(reading)
     guard_.watch(process.pid, part.stop_signal)
     return Child(part, process, writing, guard_)
+
+
+def _environment(part: Part) -> dict[str, str]:
+    """This process's environment and the part's own.
+
+    Where Python is told to write no bytecode, ours goes to the per-user cache instead of beside the sources: Dagster's
+    five processes would each compile all of it at every start, which is a third of the time to the first report.
+    """
+    known = {**os.environ, **part.environment}
+    if known.pop("PYTHONDONTWRITEBYTECODE", ""):
+        known.setdefault("PYTHONPYCACHEPREFIX", str(cache() / "bytecode"))
+    return known

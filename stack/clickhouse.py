@@ -25,7 +25,7 @@ _CONFIG = """<clickhouse>
   <timezone>UTC</timezone>
 </clickhouse>
 """
-_SERVER_ONLY = """<path>{folder}/store/</path><tcp_port>{port}</tcp_port><listen_host>127.0.0.1</listen_host>
+_SERVER_ONLY = """<path>{folder}/server/</path><tcp_port>{port}</tcp_port><listen_host>127.0.0.1</listen_host>
   <logger><level>warning</level><console>1</console></logger>
   """
 # `default` has no password, because the engine's own session has none to give. It can read nothing.
@@ -55,13 +55,17 @@ def account(home: Home) -> Account:
     return Account(USER, home.secret("clickhouse"))
 
 
+def installed() -> str | None:
+    """The `clickhouse` on PATH, which is used instead of the engine library."""
+    return shutil.which("clickhouse")
+
+
 def part(home: Home, port: int) -> Part:
     """The server, listening on `port`: a `clickhouse` on PATH, else the engine library, fetched where it is missing.
 
     Raises `EngineUnavailable`.
     """
-    program = shutil.which("clickhouse")
-    if program:
+    if program := installed():
         command = [program, "server", f"--config-file={home.clickhouse / 'config.xml'}"]
         own = _SERVER_ONLY.format(folder=escape(str(home.clickhouse)), port=port)
     else:

@@ -1,16 +1,16 @@
 """Every error of the local stack; each message is a sentence that says what to do.
 
-    ReportsError
-    └── StackError
-        ├── HomeError          the state folder cannot be used
-        ├── AlreadyRunning     a stack runs in this state folder
-        ├── NotRunning         no stack runs in this state folder
-        ├── PortTaken          something else listens where a part should
-        ├── EngineUnavailable  there is no ClickHouse to start
-        ├── ServerUnreachable  a server named by the settings did not answer
-        ├── PartFailed         a part did not become healthy
-        ├── RunFailed          a Dagster run failed, or could not be started
-        └── TokenRefused       no token can be signed that the API would take
+ReportsError
+└── StackError
+    ├── HomeError          the state folder cannot be used
+    ├── AlreadyRunning     a stack runs in this state folder
+    ├── NotRunning         no stack runs in this state folder
+    ├── PortTaken          something else listens where a part should
+    ├── EngineUnavailable  there is no ClickHouse to start
+    ├── ServerUnreachable  a server named by the settings did not answer
+    ├── PartFailed         a part did not become healthy
+    ├── RunFailed          a Dagster run failed, or could not be started
+    └── TokenRefused       no token can be signed that the API would take
 """
 
 from __future__ import annotations

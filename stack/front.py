@@ -1,9 +1,9 @@
 """The front of the embedded ClickHouse: forwards bytes, so that nothing a client does reaches the engine as an error.
 
-The engine ends with an abort on any error outside a query: a connection that is reset, a wrong password, a database that
-does not exist, bytes that are not its protocol. So the front reads each client's hello itself and refuses the wrong ones
-as a server would, and answers a reset by closing the engine's side in peace: end of file, then reading to its end, because
-closing with bytes unread would be a reset again.
+The engine ends with an abort on any error outside a query: a connection that is reset, a wrong password, a database
+that does not exist, bytes that are not its protocol. So the front reads each client's hello itself and refuses the
+wrong ones as a server would, and answers a reset by closing the engine's side in peace: end of file, then reading to
+its end, because closing with bytes unread would be a reset again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Front:
         self._inner = ("127.0.0.1", inner_port)
         self._refuse = refuse
         self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self._engines: set[socket.socket] = set()
 
     def serve(self) -> None:
         """Take connections until `close`."""
@@ -40,11 +41,13 @@ class Front:
             threading.Thread(target=self._converse, args=(client,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections; those that are open go on."""
+        """Take no more connections, and let the engine see an end of file on those that are open."""
         with suppress(OSError):
             # Wakes a thread that waits in accept, which closing alone does not.
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for engine in list(self._engines):
+            _finish(engine)
 
     def _converse(self, client: socket.socket) -> None:
         with client:
@@ -75,6 +78,7 @@ class Front:
         with suppress(OSError), socket.create_connection(self._inner) as engine:
             engine.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             engine.sendall(greeting)
+            self._engines.add(engine)
             upstream = threading.Thread(target=_pump_up, args=(client, engine), daemon=True)
             upstream.start()
             _pump_down(engine, client)
@@ -82,6 +86,7 @@ class Front:
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
             upstream.join()
+            self._engines.discard(engine)
 
 
 def _pump_up(client: socket.socket, engine: socket.socket) -> None:
@@ -90,8 +95,7 @@ def _pump_up(client: socket.socket, engine: socket.socket) -> None:
     with suppress(OSError):
         while count := client.recv_into(chunk):
             engine.sendall(chunk[:count])
-    with suppress(OSError):
-        engine.shutdown(socket.SHUT_WR)
+    _finish(engine)
 
 
 def _pump_down(engine: socket.socket, client: socket.socket) -> None:
@@ -108,3 +112,8 @@ def _pump_down(engine: socket.socket, client: socket.socket) -> None:
                     # Wakes the other direction, so that the engine hears of it.
                     with suppress(OSError):
                         client.shutdown(socket.SHUT_RDWR)
+
+
+def _finish(engine: socket.socket) -> None:
+    with suppress(OSError):
+        engine.shutdown(socket.SHUT_WR)

@@ -1,8 +1,8 @@
 """Ends what the supervisor started when the supervisor is gone, however it went.
 
-A process of its own that needs nothing but Python. Its standard input is a pipe whose other end only the supervisor has.
-Lines say what to watch: `watch PROCESS_GROUP SIGNAL`, `forget PROCESS_GROUP`. At end of file it sends every watched group
-its signal, kills what is left after ten seconds, and exits.
+A process of its own that needs nothing but Python. Its standard input is a pipe whose other end only the supervisor
+has. Lines say what to watch: `watch PROCESS_GROUP SIGNAL`, `forget PROCESS_GROUP`. At end of file it sends each
+watched group its signal, kills what is left after ten seconds, and exits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _PROC = Path("/proc")
 
 
 def main() -> None:
-    """Watch until the supervisor is gone, then end what is left."""
+    """Watch until the supervisor is gone, then end what is left; an argument gives another grace, in seconds."""
+    grace_s = float(sys.argv[1]) if len(sys.argv) > 1 else GRACE_S
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     watched: dict[int, int] = {}
@@ -32,14 +33,14 @@ def main() -> None:
                 watched.pop(int(group), None)
             case _:
                 pass
-    end(watched)
+    end(watched, grace_s)
 
 
-def end(groups: dict[int, int]) -> None:
+def end(groups: dict[int, int], grace_s: float) -> None:
     """Send each process group its signal, and SIGKILL where one is still there after a while."""
     for group, number in groups.items():
         send(group, number)
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while (left := alive(groups)) and time.monotonic() < deadline:
         time.sleep(0.05)
     for group in left:

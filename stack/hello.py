@@ -10,7 +10,7 @@ UNKNOWN_DATABASE = 81
 AUTHENTICATION_FAILED = 516
 
 
-class NotHello(Exception):  # noqa: N818 - says what the bytes are
+class NotHello(Exception):
     """These bytes cannot begin a conversation in the native protocol."""
 
 

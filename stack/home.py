@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
 from stack.errors import AlreadyRunning, HomeError
 
 LAYOUT = "1"
@@ -91,6 +93,11 @@ class Home:
             )
 
 
+def cache() -> Path:
+    """The per-user folder of what any state folder can share, and nobody misses when it is removed."""
+    return platformdirs.user_cache_path("bionicpro-reports")
+
+
 def write_secret(path: Path, content: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -128,4 +135,6 @@ def _lock(descriptor: int, home: Home) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise AlreadyRunning(f"A stack uses {home.folder}. See `reports status`, stop it with `reports down`.") from error
+        raise AlreadyRunning(
+            f"A stack uses {home.folder}. See `reports status`, stop it with `reports down`."
+        ) from error

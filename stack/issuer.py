@@ -7,6 +7,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 import jwt
 import msgspec
@@ -25,16 +26,17 @@ CLIENT = "bionicpro-auth"
 LIFETIME_S = 3600
 
 
-def is_foreign(settings: Settings) -> bool:
+def is_foreign(settings: Settings, home: Home) -> bool:
     """Whether these settings make the API trust another issuer than this one."""
-    return bool(settings.reports_jwks or settings.keycloak_public_key) or settings.reports_token_issuer not in {"", ISSUER}
+    ours = settings.reports_jwks in {"", str(_jwks(home))} and settings.reports_token_issuer in {"", ISSUER}
+    return bool(settings.keycloak_public_key) or not ours
 
 
 def trusting(settings: Settings, home: Home) -> Settings:
     """Settings that make the API trust this issuer; unchanged where they name another."""
-    if is_foreign(settings):
+    if is_foreign(settings, home):
         return settings
-    return msgspec.structs.replace(settings, reports_jwks=str(home.keys / "jwks.json"), reports_token_issuer=ISSUER)
+    return msgspec.structs.replace(settings, reports_jwks=str(_jwks(home)), reports_token_issuer=ISSUER)
 
 
 def prepare(home: Home) -> None:
@@ -47,12 +49,12 @@ def prepare(home: Home) -> None:
         )
         write_secret(path, pem.decode())
     public = _public_jwk(_key(home))
-    write_secret(home.keys / "jwks.json", msgspec.json.encode({"keys": [public]}).decode())
+    write_secret(_jwks(home), msgspec.json.encode({"keys": [public]}).decode())
 
 
 def token(home: Home, settings: Settings, sub: str, roles: Sequence[str] = (), lifetime_s: int = LIFETIME_S) -> str:
     """An access token for the user with this UUID. Raises `TokenRefused` where the API trusts another issuer."""
-    if is_foreign(settings):
+    if is_foreign(settings, home):
         raise TokenRefused(
             "The settings name another issuer of tokens (REPORTS_JWKS, KEYCLOAK_PUBLIC_KEY or REPORTS_TOKEN_ISSUER), "
             "so the API would not take a token of the local one. Ask that issuer, or unset them and start again."
@@ -86,6 +88,10 @@ def subject(settings: Settings, user: str) -> str:
     if row is None:
         raise StackError(f"The CRM has no customer with number {user}.")
     return str(row[0])
+
+
+def _jwks(home: Home) -> Path:
+    return home.keys / "jwks.json"
 
 
 def _key(home: Home) -> rsa.RSAPrivateKey:

@@ -13,7 +13,7 @@ from resources.settings import VARIABLES, Settings
 from stack import clickhouse, issuer, ports, postgres, probes
 from stack.child import ROOT
 from stack.home import Home, write_secret
-from stack.parts import Part
+from stack.parts import Part, Probe
 
 _HOST = "127.0.0.1"
 _WORKSPACE = str(ROOT / "workspace.yaml")
@@ -80,7 +80,8 @@ def parts(settings: Settings, home: Home, own: Embedded, listening: Mapping[str,
         servers.append(postgres.part(home, listening["postgres"]))
     if own.clickhouse:
         servers.append(clickhouse.part(home, listening["clickhouse"]))
-    prepare = _step("prepare", known, {server.name for server in servers})
+    arguments = ["--postgres-port", str(listening["postgres"])] if own.postgres else []
+    prepare = _step("prepare", known, {server.name for server in servers}, *arguments)
     dagster = _dagster(settings, home, listening) if own.dagster else []
     return [*servers, prepare, *dagster, _api(settings, known), *_first_steps(home, own, known, dagster)]
 
@@ -99,8 +100,8 @@ def _first_steps(home: Home, own: Embedded, known: dict[str, str], dagster: list
     return [fill, msgspec.structs.replace(first, vital=False)]
 
 
-def _step(name: str, known: dict[str, str], after: set[str]) -> Part:
-    command = [sys.executable, "-m", "stack.bootstrap", name]
+def _step(name: str, known: dict[str, str], after: set[str], *arguments: str) -> Part:
+    command = [sys.executable, "-m", "stack.bootstrap", name, *arguments]
     return Part(name=name, command=command, environment=known, after=frozenset(after), once=True)
 
 
@@ -130,7 +131,7 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
         "no_proxy": _HOST,
     }
 
-    def part(name: str, arguments: list[str], after: set[str], port: int | None, probe: probes.Probe) -> Part:
+    def part(name: str, arguments: list[str], after: set[str], port: int | None, probe: Probe) -> Part:
         return Part(
             name=name,
             command=[sys.executable, "-m", *arguments],
@@ -148,8 +149,13 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
     code = part("code", serve, set(), code_port, probes.code_server(code_port))
     return [
         msgspec.structs.replace(code, prepare=lambda: _configure(home)),
-        part("daemon", ["dagster._daemon", "run", "-w", _WORKSPACE], {"prepare", "code"}, None,
-             probes.daemon(settings.dagster_database_url)),
+        part(
+            "daemon",
+            ["dagster._daemon", "run", "-w", _WORKSPACE],
+            {"prepare", "code"},
+            None,
+            probes.daemon(settings.dagster_database_url),
+        ),
         part("webserver", web, {"prepare", "code"}, web_port, web_probe),
     ]
 

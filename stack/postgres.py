@@ -1,4 +1,4 @@
-"""Embedded PostgreSQL: the binaries of a Python package, a data folder of our own, TCP on the loopback with a password."""
+"""Embedded PostgreSQL: binaries from a Python package, a data folder of our own, TCP on the loopback."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _prepare(home: Home) -> None:
     found = (home.postgres / "PG_VERSION").read_text(encoding="ascii").strip()
     if found != VERSION:
         raise HomeError(
-            f"{home.postgres} was written by PostgreSQL {found}, this is PostgreSQL {VERSION}. Name another folder with "
-            f"REPORTS_HOME, or remove {home.folder}: it holds only the local stack's own data."
+            f"{home.postgres} was written by PostgreSQL {found}, this is PostgreSQL {VERSION}. Name another folder "
+            f"with REPORTS_HOME, or remove {home.folder}: it holds only the local stack's own data."
         )
 
 
@@ -87,10 +87,16 @@ def _initialize(home: Home) -> None:
     if os.geteuid() == 0:
         for path in (draft, password):
             shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
-    command = [_binaries() / "initdb", "-D", draft, "-U", _OWNER, "-A", "scram-sha-256", f"--pwfile={password}"]
+    command = [str(_binaries() / "initdb"), "-D", str(draft), "-U", _OWNER, "-E", "UTF8", "--locale=C"]
+    command += ["-A", "scram-sha-256", f"--pwfile={password}"]
     try:
         made = subprocess.run(
-            [*command, "-E", "UTF8", "--locale=C"], cwd=draft, capture_output=True, text=True, check=False, **_identity()
+            command,
+            cwd=draft,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_identity(),
         )
     finally:
         password.unlink()

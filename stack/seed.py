@@ -13,11 +13,11 @@ import psycopg
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
-from stack.habits import senders
-from stack.life import telemetry
-from stack.office import AuditEvent, Deal, audit_events, deals
-from stack.people import MODELS, Customer, Prosthesis, customers, prostheses
-from stack.plan import Plan
+from stack.demo.habits import senders
+from stack.demo.life import telemetry
+from stack.demo.office import AuditEvent, Deal, audit_events, deals
+from stack.demo.people import MODELS, Customer, Prosthesis, customers, prostheses
+from stack.demo.plan import Plan
 from stack.sources import SourcesNotEmpty, create, is_empty
 
 Progress = Callable[[int, int], None]

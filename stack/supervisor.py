@@ -23,7 +23,9 @@ Watcher = Callable[[StackState], None]
 class Supervisor:
     """Runs the parts of one state folder until it is told to stop."""
 
-    def __init__(self, home: Home, parts: Sequence[Part], ports: dict[str, int], *, lock: int, watcher: Watcher) -> None:
+    def __init__(
+        self, home: Home, parts: Sequence[Part], ports: dict[str, int], *, lock: int, watcher: Watcher
+    ) -> None:
         """`lock` is the descriptor of the state folder's lock; `watcher` is shown each state that is recorded."""
         self._home = home
         self._watcher = watcher
@@ -65,7 +67,7 @@ class Supervisor:
                     group.create_task(self._keep(keeper, [ready[name] for name in sorted(keeper.part.after)]))
                 group.create_task(self._announce())
                 group.create_task(self._mind_guard())
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - whatever it is, it is raised again
             # One is enough: the others were cancelled because of it.
             failure = errors.exceptions[0]
         else:

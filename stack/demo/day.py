@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stack.habits import Floats, Ints, Senders
+from stack.demo.habits import Floats, Ints, Senders
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US

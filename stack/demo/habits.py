@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stack.people import MODELS, Prosthesis
-from stack.plan import Plan
+from stack.demo.people import MODELS, Prosthesis
+from stack.demo.plan import Plan
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

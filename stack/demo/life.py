@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from stack.day import DAY_US, HOUR_US, Day, Moments, begin_day, moments
-from stack.habits import Floats, Ints, Senders, microseconds
-from stack.plan import Plan
+from stack.demo.day import DAY_US, HOUR_US, Day, Moments, begin_day, moments
+from stack.demo.habits import Floats, Ints, Senders, microseconds
+from stack.demo.plan import Plan
 
 _MINUTE_US = 60_000_000
 _MUSCLES = pl.Series(

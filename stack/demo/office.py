@@ -9,8 +9,8 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from stack.people import Prosthesis
-from stack.plan import Plan
+from stack.demo.people import Prosthesis
+from stack.demo.plan import Plan
 
 _CLOSED = ("won", "lost")
 _STATUSES = ("new", "negotiation", "contract", *_CLOSED)

@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from stack.plan import Plan
+from stack.demo.plan import Plan
 
 
 class Model(NamedTuple):

@@ -15,7 +15,8 @@ from litestar.testing import TestClient
 from api.app import build_app
 from resources.migrations import migrate
 from resources.settings import Settings
-from tests.api.world import ISSUER, Issuer, Marts
+from tests.api.sample import fill
+from tests.api.world import ADA_UUID, ISSUER, Issuer, Marts
 
 Client = TestClient[Litestar]
 
@@ -88,3 +89,16 @@ def away(trusted: dict[str, Any], closed_port: int) -> Iterator[Client]:
     """The API without a warehouse: whoever gets as far as a read is told 503."""
     with serving(Settings(clickhouse_port=closed_port), trusted) as client:
         yield client
+
+
+@pytest.fixture
+def client(marts: Marts, serve: Callable[..., Client]) -> Client:
+    """The API on the sample."""
+    fill(marts)
+    return serve(marts.settings)
+
+
+@pytest.fixture
+def ada(issuer: Issuer) -> dict[str, str]:
+    """Ada's token."""
+    return issuer.authorization(ADA_UUID)

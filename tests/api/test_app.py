@@ -80,7 +80,7 @@ def test_the_documentation_shows_every_route_parameter_and_answer(away: Client) 
 
     assert sorted(document["paths"]) == [
         "/api/reports",
-        "/api/reports/{day}",
+        "/api/reports/{date}",
         "/health",
         "/health/live",
         "/health/ready",

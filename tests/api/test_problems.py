@@ -62,9 +62,9 @@ def untouched(fresh_settings: Callable[[], Settings], trusted: dict[str, Any]) -
         ("/api/reports?limit=ten", ["limit"]),
         ("/api/reports?before=soon", ["before"]),
         ("/api/reports?user_id=8", ["user_id"]),
-        ("/api/reports/2026-7-1", ["day"]),
-        ("/api/reports/20260701", ["day"]),
-        ("/api/reports/today", ["day"]),
+        ("/api/reports/2026-7-1", ["date"]),
+        ("/api/reports/20260701", ["date"]),
+        ("/api/reports/today", ["date"]),
         ("/api/reports/2026-07-01?hour=9", ["hour"]),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
 
 from resources.settings import Settings, read_settings
+from stack import clickhouse
 from stack.home import Home
 from stack.lineup import embedded, environment, parts, settle
 from stack.parts import only
@@ -93,3 +96,21 @@ def test_the_ports_asked_for_win_over_settings_and_defaults() -> None:
     settings = msgspec.structs.replace(Settings(), reports_service_port=9999)
     wanted = embedded(settings, {}).wanted_ports({"dagster": 3333, "code": 0, "api": None}, settings)
     assert wanted == {"api": 9999, "dagster": 3333, "postgres": 15432, "clickhouse": 19000, "code": 0}
+
+
+def test_a_clickhouse_on_path_is_used_instead_of_the_engine(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "clickhouse"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    part = clickhouse.part(home, 19999)
+    assert part.prepare is not None
+    part.prepare()
+
+    config = ElementTree.parse(home.clickhouse / "config.xml").getroot()  # noqa: S314 - we wrote it
+    assert list(part.command) == [str(program), "server", f"--config-file={home.clickhouse / 'config.xml'}"]
+    assert (config.findtext("tcp_port"), config.findtext("listen_host")) == ("19999", "127.0.0.1")
+    assert config.findtext("users_config") == str(home.clickhouse / "users.xml")

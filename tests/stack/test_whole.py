@@ -1,0 +1,126 @@
+"""The whole stack, from nothing to a report and back."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import clickhouse_driver
+import clickhouse_driver.errors
+import httpx
+import msgspec
+import psutil
+import psycopg
+import pytest
+
+from stack.dagster_runs import MARTS
+from tests.engines import home_folder
+from tests.stack.conftest import FREE_PORTS, Reports, wait_until_gone
+
+
+class Started(msgspec.Struct):
+    """A stack that was started once, and what its start said."""
+
+    reports: Reports
+    said: str
+
+    def get(self, path: str, *arguments: str) -> httpx.Response:
+        """Ask the API with a token of the local issuer for customer 1."""
+        token = self.reports.succeed("token", "--user=1", *arguments)
+        address = f"http://127.0.0.1:{self.reports.state.ports['api']}{path}"
+        return httpx.get(address, headers={"Authorization": f"Bearer {token.strip()}"}, trust_env=False)
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Started]:
+    """The whole stack after its first start; at the end nothing of it may be left."""
+    with home_folder() as folder:
+        reports = Reports(folder)
+        try:
+            yield Started(reports, reports.succeed("up", "--detach", *FREE_PORTS))
+            everything = [psutil.Process(reports.state.pid), *reports.processes()]
+            reports.succeed("down")
+            wait_until_gone(everything)
+        finally:
+            reports.clear_up()
+
+
+def test_the_printed_curl_line_answers_with_reports(started: Started) -> None:
+    [line] = [line for line in started.said.splitlines() if line.startswith("curl ")]
+    arguments = shlex.split(line)
+    answer = httpx.get(arguments[-1], headers=dict([re.split(": ", arguments[2], maxsplit=1)]), trust_env=False)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["reports"]) == 30
+
+
+def test_the_printed_addresses_answer(started: Started) -> None:
+    addresses = re.findall(r"^(?:API docs|Dagster) +(\S+)$", started.said, flags=re.MULTILINE)
+    assert [httpx.get(each, trust_env=False).status_code for each in addresses] == [200, 200]
+
+
+def test_status_shows_every_part_and_is_well(started: Started) -> None:
+    rows = [line.split() for line in started.reports.succeed("status").splitlines()]
+    health = {row[0]: row[-2] for row in rows if row[-1] == "0"}
+    assert health == dict.fromkeys(["postgres", "clickhouse", "code", "daemon", "webserver", "api"], "healthy")
+    done = {row[0]: row[1] for row in rows if row[1] == "done"}
+    assert done == dict.fromkeys(["prepare", "seed", "materialize"], "done")
+
+
+def test_a_token_is_one_line_that_the_api_takes_for_its_roles(started: Started) -> None:
+    assert started.get("/reports/1").status_code == 200
+    assert started.get("/reports/2").status_code == 403
+    assert started.get("/reports/2", "--role=reports-reader").status_code == 200
+    assert started.get("/reports/1", "--user=11111111-1111-4111-8111-111111111111").status_code in {403, 404}
+
+
+def test_no_token_is_made_where_the_api_trusts_another_issuer(started: Started) -> None:
+    refused = started.reports("token", "--user=1", REPORTS_JWKS="https://keycloak.example/certs")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "name another issuer of tokens" in refused.stderr
+
+
+def test_marts_can_be_materialized_again_and_a_failure_names_the_run(started: Started) -> None:
+    day = (datetime.now(UTC).date() - timedelta(days=3)).isoformat()
+    again = started.reports.succeed("materialize", "user_daily_reports", f"--from={day}", f"--to={day}")
+    assert again.startswith("materialize: user_daily_reports: success 1/1")
+
+    failures = {
+        (
+            "user_daily_reports",
+            "--from=2025-01-01",
+            "--to=2025-01-02",
+        ): "ended as FAILURE .*NotPublished: .*see http://",
+        ("--from=2019-01-01", "--to=2019-01-02"): "There are partitions from 2024-01-01 .REPORTS_FIRST_DAY. to ",
+        ("--from=2025-01-02", "--to=2025-01-01"): "There is no day from 2025-01-02 to 2025-01-01.",
+        ("user_monthly_reports",): f"There is no mart user_monthly_reports; there are {', '.join(MARTS)}.",
+    }
+    for arguments, why in failures.items():
+        failed = started.reports("materialize", *arguments)
+        assert failed.returncode == 1
+        assert re.search(why, failed.stderr), failed.stderr
+
+
+def test_sources_that_hold_rows_are_not_seeded_over(started: Started) -> None:
+    refused = started.reports("seed")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The sources already hold customers or telemetry")
+
+
+def test_logs_are_read_from_their_end(started: Started) -> None:
+    assert started.reports.succeed("logs", "materialize", "--lines=1").count("\n") == 1
+    missing = started.reports("logs", "reindeer")
+    assert missing.returncode == 1
+    assert "There are: api, clickhouse, code, daemon, " in missing.stderr
+
+
+def test_the_databases_let_nobody_in_without_the_password(started: Started) -> None:
+    ports = started.reports.state.ports
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(f"postgresql://postgres:guess@127.0.0.1:{ports['postgres']}/crm")
+    client = clickhouse_driver.Client("127.0.0.1", ports["clickhouse"])
+    with pytest.raises(clickhouse_driver.errors.ServerException) as refused:
+        client.execute("SELECT 1")
+    client.disconnect()
+    assert refused.value.code == 516  # authentication failed
