@@ -47,7 +47,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         }
         if self.watermark is not None:
             run["watermark"] = dg.MetadataValue.timestamp(self.watermark)
-        if not context.has_partition_key and not context.has_partition_key_range:
+        if context.assets_def.partitions_def is None:
             return dg.MaterializeResult(metadata=run | {"dagster/row_count": self.rows})
         for day in context.partition_keys:
             context.add_asset_metadata({"dagster/partition_row_count": self.rows_by_day[day]}, partition_key=day)

@@ -72,6 +72,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return {name: value.isoformat() if isinstance(value, date) else str(value) for name, value in values.items()}
 
 
+def api_address(settings: Settings) -> str:
+    """Where this machine reaches the API."""
+    host = settings.reports_service_host
+    return f"http://{_HOST if host == '0.0.0.0' else host}:{settings.reports_service_port}"  # noqa: S104 - compared only
+
+
 def parts(settings: Settings, home: Home, own: Embedded, listening: Mapping[str, int]) -> list[Part]:
     """Everything that is to run, for settled settings. Raises `EngineUnavailable`."""
     known = environment(settings) | {"PYTHONUNBUFFERED": "1"}
@@ -108,14 +114,14 @@ def _step(name: str, known: dict[str, str], after: set[str], *arguments: str) ->
 def _api(settings: Settings, known: dict[str, str]) -> Part:
     port = settings.reports_service_port
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
-    command += ["--host", _HOST, "--port", str(port), "api.app:create_app"]
+    command += ["--host", settings.reports_service_host, "--port", str(port), "api.app:create_app"]
     return Part(
         name="api",
         command=command,
         environment=known,
         port=port,
         after=frozenset({"prepare"}),
-        probe=probes.http(f"http://{_HOST}:{port}/health/live"),
+        probe=probes.http(f"{api_address(settings)}/health/live"),
     )
 
 

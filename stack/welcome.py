@@ -10,7 +10,7 @@ import clickhouse_driver.errors
 import psycopg
 
 from resources.settings import Settings
-from stack import issuer
+from stack import issuer, lineup
 from stack.home import Home
 
 _WITH_REPORTS = "SELECT user_id FROM user_daily_reports GROUP BY user_id ORDER BY count() DESC, user_id LIMIT 1"
@@ -23,7 +23,7 @@ def lines(home: Home, settings: Settings, parts: set[str]) -> Iterator[str]:
         yield f"Dagster  {settings.dagster_webserver_url}"
     if "api" not in parts:
         return
-    address = f"http://{settings.reports_service_host}:{settings.reports_service_port}"
+    address = lineup.api_address(settings)
     yield f"API      {address}"
     yield f"API docs {address}/schema"
     user = None

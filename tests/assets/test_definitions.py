@@ -100,6 +100,16 @@ def test_a_range_of_days_is_materialized_in_one_run(graph: dg.Definitions, marts
     assert marts.query("SELECT toDayOfMonth(day) FROM user_daily_reports ORDER BY day") == [(1,), (2,), (4,)]
 
 
+def test_all_marts_are_materialized_in_one_run(graph: dg.Definitions, marts: Marts) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.add_event("2026-02-02T12:00:00")
+    days = {"asset_partition_range_start": "2026-02-01", "asset_partition_range_end": "2026-02-02"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(graph, instance, MARTS, **days).success
+        assert run(graph, instance, MARTS, partition="2026-02-02").success
+    assert marts.query("SELECT toDayOfMonth(day) FROM user_daily_reports") == [(2,)]
+
+
 def test_a_run_that_cannot_reach_its_source_fails_with_a_sentence_that_leaks_nothing(
     graph: dg.Definitions, marts: Marts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
