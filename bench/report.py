@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import statistics
 import time
@@ -17,11 +16,10 @@ from stack.seed import seed
 
 CUSTOMERS = 1_000
 DAYS = 30
-REQUESTS = 1_000
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds a request, one after the other; every request is for another user than the one before."""
+    """Milliseconds a request, one after the other, each for another user than the one before."""
     now = datetime.now(UTC)
     last_day = now.date() - timedelta(days=1)
     with stacks.running("postgres", "clickhouse", "prepare", "api") as settings:
@@ -48,23 +46,28 @@ def _wearers(crm_url: str) -> list[int]:
 
 
 def _ask(address: str, token: str, wearers: list[int]) -> dict[str, float]:
-    took_ms, sizes = [], []
+    """Every wearer once, then every wearer again: who a wearer is is remembered then, the report is not."""
+    sizes: list[int] = []
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}) as api:
         _wait_until_published(api, wearers[0])
-        users = itertools.islice(itertools.cycle(wearers), REQUESTS)
-        for user_id in track(users, "requests", total=REQUESTS, transient=True, disable="CI" in os.environ):
-            began = time.perf_counter()
-            answer = api.get(f"/reports/{user_id}")
-            took_ms.append((time.perf_counter() - began) * 1000)
-            sizes.append(len(answer.raise_for_status().content))
-    ordered = sorted(took_ms)
+        first_ms, again_ms = (_times_ms(api, wearers, sizes) for _ in range(2))
     return {
-        "requests": len(took_ms),
+        "wearers": len(wearers),
         "bytes_of_a_report": round(statistics.mean(sizes)),
-        "median_ms": round(statistics.median(took_ms), 2),
-        "p95_ms": round(ordered[int(len(ordered) * 0.95)], 2),
-        "p99_ms": round(ordered[int(len(ordered) * 0.99)], 2),
+        "first_median_ms": round(statistics.median(first_ms), 2),
+        "again_median_ms": round(statistics.median(again_ms), 2),
+        "again_p99_ms": round(statistics.quantiles(again_ms, n=100)[98], 2),
     }
+
+
+def _times_ms(api: httpx.Client, wearers: list[int], sizes: list[int]) -> list[float]:
+    took_ms = []
+    for user_id in track(wearers, "requests", transient=True, disable="CI" in os.environ):
+        began = time.perf_counter()
+        answer = api.get(f"/reports/{user_id}")
+        took_ms.append((time.perf_counter() - began) * 1000)
+        sizes.append(len(answer.raise_for_status().content))
+    return took_ms
 
 
 def _wait_until_published(api: httpx.Client, user_id: int) -> None:
