@@ -1,11 +1,14 @@
-"""Removing superseded builds, and what killed runs left unpublished, once no query can want them any more."""
+"""Removing what no reader can want any more: days that are no longer kept, people who left, superseded builds."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from assets import orphans
 from resources.dagster import WarehouseResource
+from resources.errors import NotPublished
 from resources.publications import first_build_id_at, naive
+from resources.retention import expire
 from resources.warehouse import Warehouse
 
 _TABLES = (
@@ -15,6 +18,8 @@ _TABLES = (
     "user_daily_reports_builds",
     "crm_customers_builds",
     "prosthesis_owners_builds",
+    "deal_pipeline_builds",
+    "audit_activity_builds",
     "publications",
 )
 
@@ -28,16 +33,22 @@ def collect(warehouse: Warehouse, older_than: timedelta) -> None:
         )
 
 
-@dg.op(description="Remove superseded builds and what killed runs left.")
+@dg.op(description="Remove days that are no longer kept, people who left, superseded builds and what killed runs left.")
 def collect_superseded(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """The op."""
-    older_than = timedelta(seconds=warehouse.settings().reports_collect_after_seconds)
+    settings = warehouse.settings()
+    older_than = timedelta(seconds=settings.reports_collect_after_seconds)
     with warehouse.connect() as connection:
+        expire(connection, settings)
+        try:
+            context.log.info(f"Removed rows of people who left: {orphans.remove(connection)}")
+        except NotPublished as error:
+            context.log.warning(str(error))
         collect(connection, older_than)
     context.log.info(f"Removed what was superseded more than {older_than} ago")
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Remove superseded builds and what killed runs left.")
+@dg.job(executor_def=dg.in_process_executor, description="Remove what no reader can want any more.")
 def collect_builds() -> None:
     """The job."""
     collect_superseded()

@@ -9,12 +9,14 @@ from assets.event_load import arrays
 from assets.outcome import Outcome
 from resources.dagster import CrmSource, WarehouseResource
 from resources.errors import BuildRejected
-from resources.publications import EPOCH, Build, new_build_ids, publish
+from resources.publications import EPOCH, Build, current, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
 
 MART = "crm_customers"
 OWNERS = "prosthesis_owners"
+
+_LOOKUPS = ("tables/0019_crm_customers_by_number", "tables/0020_crm_customers_by_uuid")
 
 
 @dg.asset(
@@ -64,9 +66,19 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
         for mart, build_id, rows in read
     ]
     publish(warehouse, builds, run_id)
+    swap_lookups(warehouse)
     outcome.source_rows = customers.height
     outcome.rebuild(builds[0])
     return outcome
+
+
+def swap_lookups(warehouse: Warehouse) -> None:
+    """Have memory hold the current snapshot, whoever else publishes or swaps at the same time."""
+    swapped = None
+    while swapped != (build_id := current(warehouse, MART)[EPOCH].build_id):
+        for lookup in _LOOKUPS:
+            warehouse.run(lookup)
+        swapped = build_id
 
 
 def _with_build(frame: pl.DataFrame, build_id: int) -> pl.DataFrame:

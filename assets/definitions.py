@@ -4,8 +4,10 @@ import os
 
 import dagster as dg
 
+from assets.audit_activity import audit_activity
 from assets.collection import NIGHTLY, collect_builds
 from assets.crm_customers import crm_customers
+from assets.deal_pipeline import deal_pipeline
 from assets.partitions import daily
 from assets.sources import SOURCES
 from assets.telemetry_events import telemetry_events
@@ -26,6 +28,8 @@ def reports() -> dg.Definitions:
             telemetry_events(days),
             user_prosthesis_stats(days),
             user_daily_reports(days),
+            deal_pipeline,
+            audit_activity(days),
         ],
         jobs=[collect_builds],
         schedules=[NIGHTLY],

@@ -9,6 +9,8 @@ import dagster as dg
 import msgspec
 
 from resources.publications import DAY, EPOCH, HOUR
+from resources.retention import kept_since
+from resources.settings import Settings
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -37,15 +39,33 @@ def window_of(context: dg.AssetExecutionContext) -> Window:
     return Window(asked.start.astimezone(UTC), asked.end.astimezone(UTC))
 
 
+def kept_window(context: dg.AssetExecutionContext, settings: Settings) -> Window:
+    """The days that this run is to build and that are still kept; the others are left alone, and it says so."""
+    asked, since = window_of(context), kept_since(settings)
+    kept = Window(min(max(asked.since, since), asked.until), asked.until)
+    if kept != asked:
+        context.log.info(
+            f"{(kept.since - asked.since).days} of {len(asked.days())} days are left alone: telemetry from before "
+            f"{since:%Y-%m-%d} is no longer kept (REPORTS_RETENTION_DAYS)."
+        )
+    return kept
+
+
 def midnight(day: date) -> datetime:
     """The first instant of `day`, UTC."""
     return datetime.combine(day, time(), tzinfo=UTC)
 
 
-def segment_window(segment: datetime, first_day: datetime) -> Window:
-    """What a segment of events covers: its hour, or everything before `first_day` for the segment of 1970."""
+def early_window(settings: Settings) -> Window:
+    """What is kept of before the first day, which is one segment."""
+    first_day = midnight(settings.reports_first_day)
+    return Window(min(kept_since(settings), first_day), first_day)
+
+
+def segment_window(segment: datetime, early: Window) -> Window:
+    """What a segment of events covers: its hour, or `early` for the segment of 1970."""
     if segment == EPOCH:
-        return Window(datetime.min.replace(tzinfo=UTC), first_day)
+        return early
     return Window(segment, segment + HOUR)
 
 

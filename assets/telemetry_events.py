@@ -9,7 +9,7 @@ import polars as pl
 from assets.derived import chunks
 from assets.event_load import load, read_owners
 from assets.outcome import Outcome, Report
-from assets.partitions import Window, joined, midnight, segment_window, window_of
+from assets.partitions import Window, early_window, joined, kept_window, segment_window
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
 from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
@@ -41,9 +41,9 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource, telemetry: TelemetrySource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
-            first_day = midnight(telemetry.settings().reports_first_day)
-            build = EventsBuild(connection, source, first_day, context.run.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
+            settings = telemetry.settings()
+            build = EventsBuild(connection, source, early_window(settings), context.run.run_id, context.log.info)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
 
     return asset
 
@@ -51,13 +51,12 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
 class EventsBuild:
     """One run's work on this mart, over one snapshot of the source."""
 
-    def __init__(
-        self, warehouse: Warehouse, source: Snapshot, first_day: datetime, run_id: str, report: Report
-    ) -> None:
-        """`first_day` is UTC. Raises `NotPublished` where the CRM was never loaded."""
+    def __init__(self, warehouse: Warehouse, source: Snapshot, early: Window, run_id: str, report: Report) -> None:
+        """`early` is what to set apart of before the first day. Raises `NotPublished` before the CRM was loaded."""
         self._warehouse = warehouse
         self._source = source
-        self._first_day = first_day
+        self._early = early
+        self._first_day = early.until
         self._run_id = run_id
         self._report = report
         self._owners_build = _owners_build(warehouse)
@@ -90,7 +89,8 @@ class EventsBuild:
     def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:
         """What each segment of `window` would be made from now, in order of time."""
         begins = window.since == self._first_day
-        self._source.window(datetime.min.replace(tzinfo=UTC) if begins else window.since, window.until, self._first_day)
+        since = self._early.since if begins else window.since
+        self._source.window(since, window.until, self._first_day)
         found = {
             segment.replace(tzinfo=UTC): (events, ids & _UINT64, _microseconds(newest))
             for segment, events, ids, newest in self._source.frame("sources/fingerprints").iter_rows()
@@ -111,7 +111,7 @@ class EventsBuild:
     def _build(
         self, build_ids: dict[datetime, int], prints: dict[datetime, Fingerprint], owners: pl.DataFrame
     ) -> list[Build]:
-        windows = joined(segment_window(segment, self._first_day) for segment in build_ids if prints[segment][0])
+        windows = joined(segment_window(segment, self._early) for segment in build_ids if prints[segment][0])
         load(self._warehouse, self._batches(windows), build_ids, owners, self._first_day)
         builds = self._verified(build_ids, prints, windows)
         publish(self._warehouse, builds, self._run_id)

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.derived import Plan, chunks, publish_verified
 from assets.outcome import Outcome, Report
-from assets.partitions import Window, window_of
+from assets.partitions import Window, kept_window
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.publications import DAY, Build, Publication, current, naive, new_build_ids
@@ -31,8 +31,9 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
+            window = kept_window(context, warehouse.settings())
             build = DailyBuild(connection, context.run.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
+            return build.materialize(window, full_refresh=config.full_refresh).result(context)
 
     return asset
 

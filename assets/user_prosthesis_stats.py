@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.derived import Plan, chunks, publish_verified
 from assets.outcome import Outcome, Report
-from assets.partitions import Window, window_of
+from assets.partitions import Window, kept_window
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.publications import HOUR, Build, Publication, current, naive, new_build_ids
@@ -31,9 +31,9 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
-            limit = warehouse.settings().reports_response_limit_ms
-            build = StatsBuild(connection, limit, context.run.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
+            settings = warehouse.settings()
+            build = StatsBuild(connection, settings.reports_response_limit_ms, context.run.run_id, context.log.info)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
 
     return asset
 
@@ -55,7 +55,7 @@ class StatsBuild:
         outcome = Outcome()
         build_ids = iter(new_build_ids(len(window.hours())))
         events = current(self._warehouse, "telemetry_events", window.since, window.until)
-        if not events:
+        if window.hours() and not events:
             raise NotPublished(
                 f"telemetry_events has nothing published from {window.since:%Y-%m-%d} on; build it first."
             )

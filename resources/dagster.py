@@ -39,6 +39,13 @@ class CrmSource(SettingsResource):
         with snapshot(settings.crm_database_url, settings.reports_crm_schema, "CRM_DATABASE_URL") as view:
             yield view
 
+    @contextmanager
+    def audit_snapshot(self) -> Iterator[Snapshot]:
+        """One unchanging view of the audit trail, which lies in the same database. Raises as `snapshot` does."""
+        settings = self.settings()
+        with snapshot(settings.crm_database_url, settings.reports_audit_schema, "CRM_DATABASE_URL") as view:
+            yield view
+
 
 class TelemetrySource(SettingsResource):
     """The telemetry PostgreSQL, read only."""

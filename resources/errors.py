@@ -7,7 +7,8 @@
     └── WarehouseError         something about the warehouse
         ├── WarehouseUnavailable  ClickHouse did not answer
         ├── BuildRejected      what was written is not what was read, so it was not published
-        └── NotPublished       a mart that others stand on has no publication yet
+        ├── NotPublished       a mart that others stand on has no publication yet
+        └── SchemaDiffers      a table is not what its file in sql/tables says, and only a person can decide what to do
 
 Messages name what was wrong, where, and what to do; never a person, a token, a secret or an address.
 """
@@ -43,3 +44,7 @@ class BuildRejected(WarehouseError):
 
 class NotPublished(WarehouseError):
     """A mart that this one is built from has nothing published yet."""
+
+
+class SchemaDiffers(WarehouseError):
+    """Tables of the warehouse are not what their files say, in ways that cannot be mended without losing rows."""

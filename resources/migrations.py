@@ -1,20 +1,199 @@
-"""The tables and views of the warehouse, from the numbered files in `sql/tables/`."""
+"""The tables and views of the warehouse, held against the numbered files in `sql/tables/`.
+
+The files are carried out in an empty scratch database, so that the server itself says what they mean; the live tables
+are compared with that. What can be mended without losing a row is; what cannot is told.
+"""
 
 from __future__ import annotations
 
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import msgspec
 
+from resources import retention
+from resources.errors import SchemaDiffers
 from resources.settings import Settings
-from resources.sql import ROOT
+from resources.sql import ROOT, statement
 from resources.warehouse import Warehouse
 
 
+class Column(msgspec.Struct, frozen=True):
+    """A column: its type and default as one text, and the declaration that would make it anew."""
+
+    type: str
+    declaration: str
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table or view as the server describes it; `query` is a view's."""
+
+    engine: str
+    partition_key: str
+    sorting_key: str
+    ttl: str
+    query: str
+    columns: dict[str, Column]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One way in which the warehouse is not what the files say; without `mend` it is a person's to mend."""
+
+    found: str
+    mended: str = ""
+    mend: Callable[[Warehouse], None] | None = None
+
+
 def migrate(settings: Settings) -> list[str]:
-    """Create what is missing in the warehouse, never dropping anything; returns the names of the files applied."""
-    with Warehouse(msgspec.structs.replace(settings, clickhouse_database="default")) as server:
+    """Bring the warehouse to what the files say, never dropping a row; returns what was done, a sentence each.
+
+    Raises `SchemaDiffers`, and changes nothing, where a table differs in a way that only a person can decide about.
+    """
+    with _server(settings) as server:
+        found = _differences(server, settings)
+        if lasting := [difference.found for difference in found if difference.mend is None]:
+            raise SchemaDiffers(
+                f"{' '.join(lasting)} Nothing was changed. Bring the tables to that form by hand, or rename them, run "
+                "`reports migrate` again and copy over what is to be kept."
+            )
         server.run("database", database=settings.clickhouse_database)
-    names = [f"tables/{path.stem}" for path in sorted((ROOT / "tables").glob("*.sql"))]
     with Warehouse(settings) as warehouse:
-        for name in names:
-            warehouse.run(name)
-    return names
+        for difference in found:
+            if difference.mend is not None:
+                difference.mend(warehouse)
+        # What is a copy of the current build is made anew: a server that was restarted holds an empty one.
+        for name in filter(_is_copy, _files()):
+            warehouse.run(f"tables/{name}")
+    return [difference.mended for difference in found]
+
+
+def differences(settings: Settings) -> list[str]:
+    """What is not as the files say, a sentence each; changes nothing."""
+    with _server(settings) as server:
+        return [difference.found for difference in _differences(server, settings)]
+
+
+def _differences(server: Warehouse, settings: Settings) -> list[Difference]:
+    with _scratch(server, settings) as scratch:
+        wanted = _tables(server, scratch.clickhouse_database)
+    live = _tables(server, settings.clickhouse_database)
+    return [
+        difference
+        for name in _files()
+        for difference in _compare(name, wanted[_table(name)], live.get(_table(name)), settings)
+    ]
+
+
+def _compare(name: str, wanted: Table, live: Table | None, settings: Settings) -> Iterator[Difference]:
+    """How the live table differs from what the file `name` makes."""
+    table = _table(name)
+    if live is None:
+        yield Difference(f"{table} is missing.", f"Created {table}.", partial(_make, name=name, settings=settings))
+    elif not _is_replaceable(name):
+        yield from _compare_columns(table, wanted.columns, live.columns)
+        yield from _compare_keys(table, wanted, live)
+        if wanted.ttl != live.ttl:
+            days = retention.row_days(settings)
+            rule = f"go {days} days after their day" if days else "stay"
+            found = f"Rows of {table} should {rule}; their rule is {live.ttl or 'to stay'}."
+            mend = partial(_keep_from_now_on, table=table, settings=settings)
+            yield Difference(found, f"Rows of {table} now {rule}.", mend)
+    elif live != wanted:
+        found = f"{table} is not what its file says."
+        yield Difference(found, f"Replaced {table}.", partial(_make, name=name, settings=settings))
+
+
+def _compare_columns(table: str, wanted: dict[str, Column], live: dict[str, Column]) -> Iterator[Difference]:
+    place = "FIRST"
+    for name, column in wanted.items():
+        if name not in live:
+            mend = partial(_add_column, table=table, declaration=f"{column.declaration} {place}")
+            yield Difference(f"{table} lacks the column {name}.", f"Added the column {name} to {table}.", mend)
+        elif live[name].type != column.type:
+            yield Difference(f"The column {name} of {table} should be {column.type} and is {live[name].type}.")
+        place = f"AFTER {name}"
+    for name in live.keys() - wanted.keys():
+        yield Difference(f"The column {name} of {table} is in no file of sql/tables.")
+
+
+def _compare_keys(table: str, wanted: Table, live: Table) -> Iterator[Difference]:
+    for what in ("engine", "partition_key", "sorting_key"):
+        expected, found = getattr(wanted, what), getattr(live, what)
+        if expected != found:
+            named = what.replace("_", " ")
+            yield Difference(f"The {named} of {table} should be {expected or 'none'} and is {found or 'none'}.")
+
+
+def _make(warehouse: Warehouse, name: str, settings: Settings) -> None:
+    warehouse.run(f"tables/{name}")
+    if _table(name) in retention.TABLES and retention.row_days(settings):
+        _keep(warehouse, _table(name), settings)
+
+
+def _keep(warehouse: Warehouse, table: str, settings: Settings) -> None:
+    if days := retention.row_days(settings):
+        warehouse.run("migrations/keep_days", table=table, instant=retention.TABLES[table], days=days)
+    else:
+        warehouse.run("migrations/keep_all", table=table)
+
+
+def _keep_from_now_on(warehouse: Warehouse, table: str, settings: Settings) -> None:
+    """Change when rows go; publications of days that are to go at once go before them."""
+    retention.expire(warehouse, settings)
+    _keep(warehouse, table, settings)
+
+
+def _add_column(warehouse: Warehouse, table: str, declaration: str) -> None:
+    warehouse.declare("migrations/add_column", declaration, table=table)
+
+
+def _tables(server: Warehouse, database: str) -> dict[str, Table]:
+    columns: dict[str, dict[str, Column]] = defaultdict(dict)
+    for table, name, described, declaration in server.rows("reads/schema_columns", database=database):
+        columns[table][name] = Column(described, declaration)
+    return {
+        name: Table(engine, partition_key, sorting_key, ttl, query, columns[name])
+        for name, engine, partition_key, sorting_key, ttl, query in server.rows(
+            "reads/schema_tables", database=database
+        )
+    }
+
+
+@contextmanager
+def _scratch(server: Warehouse, settings: Settings) -> Iterator[Settings]:
+    """Settings that name a database in which every file was carried out; it is dropped again."""
+    name = f"{settings.clickhouse_database}_scratch_{secrets.token_hex(4)}"
+    scratch = msgspec.structs.replace(settings, clickhouse_database=name)
+    server.run("database", database=name)
+    try:
+        with Warehouse(scratch) as warehouse:
+            for file in _files():
+                _make(warehouse, file, scratch)
+        yield scratch
+    finally:
+        server.run("migrations/drop_scratch", database=name)
+
+
+def _server(settings: Settings) -> Warehouse:
+    """A connection that needs no database of ours."""
+    return Warehouse(msgspec.structs.replace(settings, clickhouse_database="default"))
+
+
+def _files() -> list[str]:
+    return [path.stem for path in sorted((ROOT / "tables").glob("*.sql"))]
+
+
+def _table(name: str) -> str:
+    """The table that the file `NNNN_name` makes."""
+    return name.partition("_")[2]
+
+
+def _is_replaceable(name: str) -> bool:
+    return "CREATE OR REPLACE" in statement(f"tables/{name}").text
+
+
+def _is_copy(name: str) -> bool:
+    return "CREATE OR REPLACE TABLE" in statement(f"tables/{name}").text

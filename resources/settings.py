@@ -1,14 +1,16 @@
 """Settings: read once, from the environment, by `read_settings`.
 
-A field's name in capitals is its variable: `clickhouse_host` is `CLICKHOUSE_HOST`. `.env.example` lists them all.
+A field's name in capitals is its variable: `clickhouse_host` is `CLICKHOUSE_HOST`. `.env.example` lists them all, and
+the `SYNONYMS` that services before this one had.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -34,17 +36,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     crm_database_url: str = ""
     telemetry_database_url: str = ""
     reports_crm_schema: str = "crm"
+    reports_audit_schema: str = "audit"
+    """The schema of the audit trail, in the CRM's database."""
     reports_telemetry_schema: str = "telemetry"
 
     reports_first_day: date = date(2024, 1, 1)
     """First partition (UTC). Earlier events are quarantined."""
     reports_response_limit_ms: Annotated[float, msgspec.Meta(ge=0)] = 100.0
     """An event answered within this many milliseconds, without an error, was efficient."""
+    reports_retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 365
+    """Telemetry of this many days before today (UTC) is kept, and today's; 0 keeps everything."""
     reports_collect_after_seconds: Annotated[int, msgspec.Meta(ge=0)] = 86_400
     """How long a superseded build is kept for queries that began before it was superseded."""
 
     reports_service_host: str = "127.0.0.1"
     reports_service_port: Port = 8087
+    reports_cache_ttl: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
+    """For how many seconds the API remembers a customer that it looked up; 0 remembers none."""
     reports_jwks: str = ""
     """Where the issuer's public keys are: an http(s) address or a file."""
     keycloak_public_key: str = ""
@@ -74,11 +82,13 @@ VARIABLES: dict[str, str] = {field.name.upper(): field.name for field in msgspec
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from environment variables; an empty one counts as not set.
 
-    Raises `SettingsError` that names every unknown or malformed variable at once.
+    Raises `SettingsError` that names every unknown, malformed or contradicting variable at once.
     """
     given = {name: value for name, value in environ.items() if value != ""}
-    unknown = sorted(name for name in given if name.startswith(_OWN_PREFIXES) and name not in VARIABLES)
+    known = VARIABLES.keys() | SYNONYMS.keys()
+    unknown = sorted(name for name in given if name.startswith(_OWN_PREFIXES) and name not in known)
     problems = [f"{name} is not a setting" for name in unknown]
+    given = _translated(given, problems)
     values: dict[str, Any] = {}
     for name, field in VARIABLES.items():
         if name in given:
@@ -101,3 +111,53 @@ def _convert(field: str, value: str) -> object:
     if isinstance(converted, float) and not math.isfinite(converted):
         raise ValueError("Expected a finite number")
     return converted
+
+
+def _translated(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """`given` with what its synonyms stand for; malformed and contradicting ones are added to `problems`."""
+    translated = dict(given)
+    named_by: dict[str, str] = {}
+    for synonym, meaning in SYNONYMS.items():
+        try:
+            meant = meaning(given[synonym]) if synonym in given else {}
+        except ValueError as error:
+            problems.append(f"{synonym}: {error}")
+            continue
+        for variable, value in meant.items():
+            if translated.setdefault(variable, value) != value:
+                problems.append(
+                    f"{named_by.get(variable, variable)} and {synonym} contradict each other; set one of them"
+                )
+            named_by.setdefault(variable, synonym)
+    return translated
+
+
+_ADDRESS = "Expected clickhouse://user:password@host:port/database, reserved characters percent-encoded"
+
+
+def _warehouse_address(address: str) -> dict[str, str]:
+    """What an address says of the warehouse; what it leaves out is not in it. Raises `ValueError`."""
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError:
+        # Its message would show a part of the address, which may be the password's.
+        raise ValueError(_ADDRESS) from None
+    database = url.path.removeprefix("/")
+    if url.scheme != "clickhouse" or not url.hostname or "/" in database or url.query or url.fragment or port == 0:
+        raise ValueError(_ADDRESS)
+    said = {
+        "CLICKHOUSE_HOST": url.hostname,
+        "CLICKHOUSE_PORT": str(port or ""),
+        "CLICKHOUSE_DATABASE": unquote(database),
+        "CLICKHOUSE_USER": unquote(url.username or ""),
+        "CLICKHOUSE_PASSWORD": unquote(url.password or ""),
+    }
+    return {variable: value for variable, value in said.items() if value}
+
+
+SYNONYMS: dict[str, Callable[[str], dict[str, str]]] = {
+    "REPORTS_DATABASE_URL": _warehouse_address,
+    "REPORTS_SCHEMA": lambda database: {"CLICKHOUSE_DATABASE": database},
+}
+"""Variables that stand for others, and what they say of those. Both given, they must agree."""

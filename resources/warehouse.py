@@ -61,6 +61,13 @@ class Warehouse:
         """Carry out `sql/{name}.sql`, which answers nothing. Raises `WarehouseUnavailable`, `WarehouseError`."""
         self.rows(name, **parameters)
 
+    def declare(self, name: str, /, declaration: str, **parameters: Any) -> None:
+        """Carry out `sql/{name}.sql` with `declaration`, the server's own text of a column, which no server binds."""
+        question = statement(name)
+        sent = _sent(question.check(parameters | {"declaration": declaration}))
+        with _readable_errors(name):
+            self._reader.execute(question.text.replace("{declaration:Declaration}", declaration), sent)
+
     def insert(self, name: str, /, columns: Mapping[str, Any]) -> None:
         """Send the numpy `columns` (instants UTC, without a zone) that the INSERT of `sql/{name}.sql` names in a block.
 

@@ -1,5 +1,5 @@
 -- Which builds exist whole. One row makes one build of one segment current; a row is never changed.
--- Grain: build_id. A segment is its first instant (UTC): an hour, a day; 1970-01-01 for a whole snapshot and for
+-- Grain: build_id, published_at. A segment is its first instant (UTC): an hour, a day; 1970-01-01 for a whole snapshot and for
 -- telemetry from before the first day.
 CREATE TABLE IF NOT EXISTS publications
 (

@@ -1,5 +1,5 @@
 -- Who wears which chip when, as of the current snapshot of the CRM. Grain: chip_id, valid_from; intervals of a chip do not overlap.
-CREATE VIEW IF NOT EXISTS prosthesis_owners AS
+CREATE OR REPLACE VIEW prosthesis_owners AS
 SELECT * EXCEPT (build_id)
 FROM prosthesis_owners_builds
 WHERE build_id IN (SELECT build_id FROM current_builds WHERE mart = 'prosthesis_owners')

@@ -1,5 +1,5 @@
 -- Sound events, each attributed to whoever wore its chip then. Grain: id.
-CREATE VIEW IF NOT EXISTS telemetry_events AS
+CREATE OR REPLACE VIEW telemetry_events AS
 SELECT
     * EXCEPT (build_id, response_time_ms, latitude, longitude),
     if(isNaN(response_time_ms), NULL, response_time_ms) AS response_time_ms,

@@ -1,5 +1,5 @@
 -- What each prosthesis did in each hour. Grain: user_id, prosthesis_id, hour.
-CREATE VIEW IF NOT EXISTS user_prosthesis_stats AS
+CREATE OR REPLACE VIEW user_prosthesis_stats AS
 SELECT
     * EXCEPT (build_id),
     signal_duration_ms_sum / 60000 AS usage_minutes,

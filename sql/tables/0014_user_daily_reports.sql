@@ -1,5 +1,5 @@
 -- What each prosthesis did in each day. Grain: user_id, prosthesis_id, day.
-CREATE VIEW IF NOT EXISTS user_daily_reports AS
+CREATE OR REPLACE VIEW user_daily_reports AS
 SELECT
     * EXCEPT (build_id),
     bitCount(active_hours) AS uptime_hours,

@@ -9,9 +9,11 @@ import msgspec
 import psycopg
 import pytest
 
+from assets.audit_activity import AuditBuild
 from assets.crm_customers import build_customers
+from assets.deal_pipeline import build_deals
 from assets.outcome import Outcome
-from assets.partitions import Window, midnight
+from assets.partitions import Window, early_window, midnight
 from assets.telemetry_events import EventsBuild
 from assets.user_daily_reports import DailyBuild
 from assets.user_prosthesis_stats import StatsBuild
@@ -33,9 +35,7 @@ class Marts(msgspec.Struct):
 
     def build_events(self, since: date, until: date, *, full_refresh: bool = False) -> Outcome:
         with snapshot(self.settings.telemetry_database_url, "telemetry", "TELEMETRY_DATABASE_URL") as source:
-            build = EventsBuild(
-                self.warehouse, source, midnight(self.settings.reports_first_day), "run-of-the-test", lambda _: None
-            )
+            build = EventsBuild(self.warehouse, source, early_window(self.settings), "run-of-the-test", lambda _: None)
             return build.materialize(window(since, until), full_refresh=full_refresh)
 
     def build_stats(self, since: date, until: date, *, full_refresh: bool = False) -> Outcome:
@@ -52,6 +52,15 @@ class Marts(msgspec.Struct):
             self.build_stats(since, until, full_refresh=full_refresh),
             self.build_reports(since, until, full_refresh=full_refresh),
         )
+
+    def build_deals(self) -> Outcome:
+        with snapshot(self.settings.crm_database_url, "crm", "CRM_DATABASE_URL") as source:
+            return build_deals(self.warehouse, source, "run-of-the-test")
+
+    def build_audit(self, since: date, until: date, *, full_refresh: bool = False) -> Outcome:
+        with snapshot(self.settings.crm_database_url, "audit", "CRM_DATABASE_URL") as source:
+            build = AuditBuild(self.warehouse, source, "run-of-the-test", lambda _: None)
+            return build.materialize(window(since, until), full_refresh=full_refresh)
 
     def crm(self, statement: str, *parameters: object) -> None:
         with psycopg.connect(self.settings.crm_database_url) as connection:
@@ -83,6 +92,11 @@ class Marts(msgspec.Struct):
             user_id,
             since,
         )
+
+    def remove_wearer(self, user_id: int) -> None:
+        """The customer leaves the CRM, and with them what they wore."""
+        self.crm("DELETE FROM crm.prostheses WHERE customer_id = %s", user_id)
+        self.crm("DELETE FROM crm.customers WHERE user_id = %s", user_id)
 
     def add_event(self, event_time: str, chip: str = "chip-1", **columns: object) -> int:
         """A sound event, but for what `columns` say otherwise; returns its id."""
@@ -134,3 +148,19 @@ def marts(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
     migrate(settings)
     with Warehouse(settings) as warehouse:
         yield Marts(settings, warehouse)
+
+
+@pytest.fixture
+def environment(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that name the sources and the warehouse of this test, as Dagster's resources read them."""
+    for field in (
+        "clickhouse_host",
+        "clickhouse_port",
+        "clickhouse_user",
+        "clickhouse_password",
+        "clickhouse_database",
+        "reports_retention_days",
+        "crm_database_url",
+        "telemetry_database_url",
+    ):
+        monkeypatch.setenv(field.upper(), str(getattr(marts.settings, field)))

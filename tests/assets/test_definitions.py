@@ -12,21 +12,15 @@ import pytest
 
 from tests.assets.conftest import Marts
 
-MARTS = ["crm_customers", "telemetry_events", "user_daily_reports", "user_prosthesis_stats"]
-TELEMETRY = MARTS[1:]
+TELEMETRY = ["telemetry_events", "user_daily_reports", "user_prosthesis_stats"]
+AGGREGATES = ["deal_pipeline", "audit_activity"]
+MARTS = ["crm_customers", *TELEMETRY, *AGGREGATES]
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def graph(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+def graph(environment: None) -> dg.Definitions:  # noqa: ARG001 - it is asked for what it sets
     """The definitions, their settings naming the sources and the warehouse of this test."""
-    monkeypatch.setenv("CLICKHOUSE_HOST", marts.settings.clickhouse_host)
-    monkeypatch.setenv("CLICKHOUSE_PORT", str(marts.settings.clickhouse_port))
-    monkeypatch.setenv("CLICKHOUSE_USER", marts.settings.clickhouse_user)
-    monkeypatch.setenv("CLICKHOUSE_PASSWORD", marts.settings.clickhouse_password)
-    monkeypatch.setenv("CLICKHOUSE_DATABASE", marts.settings.clickhouse_database)
-    monkeypatch.setenv("CRM_DATABASE_URL", marts.settings.crm_database_url)
-    monkeypatch.setenv("TELEMETRY_DATABASE_URL", marts.settings.telemetry_database_url)
     from assets.definitions import reports  # noqa: PLC0415 - it reads the environment that was just set
 
     return reports()
@@ -122,3 +116,20 @@ def test_a_run_that_cannot_reach_its_source_fails_with_a_sentence_that_leaks_not
     assert "The PostgreSQL of CRM_DATABASE_URL does not answer" in str(error.error.cause or error.error)
     assert "hunter2" not in error.error.to_string()
     assert marts.query("SELECT count() FROM publications") == [(0,)]
+
+
+def test_the_aggregates_are_materialized_from_dagster(graph: dg.Definitions, marts: Marts) -> None:
+    marts.add_wearer(1)
+    marts.crm(
+        "INSERT INTO crm.deals (customer_id, status, amount, currency, created_at, updated_at) "
+        "VALUES (1, 'won', 12.5, 'EUR', '2026-01-01Z', '2026-02-01Z')"
+    )
+    marts.crm(
+        "INSERT INTO audit.events (occurred_at, actor, action, entity_type, entity_id) "
+        "VALUES ('2026-02-01T12:00Z', 'ann', 'view', 'deal', '1')"
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(graph, instance, ["deal_pipeline"]).success
+        assert run(graph, instance, ["audit_activity"], partition="2026-02-01").success
+    assert marts.query("SELECT status, deals FROM deal_pipeline") == [("won", 1)]
+    assert marts.query("SELECT action, events, actors FROM audit_activity") == [("view", 1, 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resources.errors import SettingsError
-from resources.settings import VARIABLES, Settings, read_settings
+from resources.settings import SYNONYMS, VARIABLES, Settings, read_settings
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -50,6 +50,8 @@ def test_every_malformed_and_unknown_variable_is_named_at_once() -> None:
         ("REPORTS_RESPONSE_LIMIT_MS", "nan"),
         ("REPORTS_FIRST_DAY", "1969-12-31"),
         ("REPORTS_COLLECT_AFTER_SECONDS", "-1"),
+        ("REPORTS_CACHE_TTL", "-1"),
+        ("REPORTS_CACHE_TTL", "a minute"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str) -> None:
@@ -61,7 +63,66 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     named = {found[1]: found[2] for line in lines if (found := re.fullmatch(r"#?\s?([A-Z_]+)=(.*)", line))}
     defaults = {variable: str(getattr(Settings(), field)) for variable, field in VARIABLES.items()}
-    assert named == defaults
+    assert named == defaults | dict.fromkeys(SYNONYMS, "")
+
+
+def test_one_address_stands_for_the_whole_warehouse() -> None:
+    read = read_settings({"REPORTS_DATABASE_URL": "clickhouse://analyst:p%40ss@warehouse.example:9440/marts"})
+    assert read == Settings(
+        clickhouse_host="warehouse.example",
+        clickhouse_port=9440,
+        clickhouse_database="marts",
+        clickhouse_user="analyst",
+        clickhouse_password="p@ss",
+    )
+
+
+def test_what_an_address_leaves_out_is_said_by_the_other_variables() -> None:
+    given = {"REPORTS_DATABASE_URL": "clickhouse://warehouse.example", "CLICKHOUSE_PASSWORD": "hunter2"}
+    read = read_settings(given | {"REPORTS_SCHEMA": "marts"})
+    assert read == Settings(
+        clickhouse_host="warehouse.example", clickhouse_password="hunter2", clickhouse_database="marts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"REPORTS_DATABASE_URL": "clickhouse://a.example"}, {"CLICKHOUSE_HOST": "b.example"}),
+        ({"REPORTS_DATABASE_URL": "clickhouse://u:hunter2@a.example"}, {"CLICKHOUSE_PASSWORD": "hunter3"}),
+        ({"REPORTS_DATABASE_URL": "clickhouse://a.example/marts"}, {"REPORTS_SCHEMA": "reports"}),
+        ({"REPORTS_SCHEMA": "marts"}, {"CLICKHOUSE_DATABASE": "reports"}),
+    ],
+)
+def test_names_that_contradict_each_other_are_both_named(one: dict[str, str], other: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_settings(one | other)
+    assert {*one, *other} <= set(re.findall(r"[A-Z_]{5,}", str(error.value)))
+    assert "hunter" not in str(error.value)
+
+
+def test_names_that_agree_are_one() -> None:
+    given = {"REPORTS_DATABASE_URL": "clickhouse://a.example:9000/marts", "REPORTS_SCHEMA": "marts"}
+    read = read_settings(given | {"CLICKHOUSE_HOST": "a.example", "CLICKHOUSE_PORT": "9000"})
+    assert read == Settings(clickhouse_host="a.example", clickhouse_database="marts")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:hunter2@h/reports",
+        "clickhouse://",
+        "clickhouse://u:hunter2/x@h:9000/db",
+        "clickhouse://u:hunter2@h:nine/db",
+        "clickhouse://u:hunter2@h:0/db",
+        "clickhouse://u:hunter2@h/db?secure=1",
+        "hunter2",
+    ],
+)
+def test_a_malformed_address_is_named_and_not_shown(address: str) -> None:
+    with pytest.raises(SettingsError, match="REPORTS_DATABASE_URL: Expected clickhouse://") as error:
+        read_settings({"REPORTS_DATABASE_URL": address})
+    assert "hunter2" not in str(error.value)
 
 
 def test_settings_that_are_shown_by_accident_hide_what_is_secret() -> None:

@@ -1,0 +1,6 @@
+-- The first and the last instant of telemetry in the window, both NULL where it has none; two steps into the index on event_time.
+-- One row.
+SELECT min(event_time) AS first_event_at, max(event_time) AS last_event_at
+FROM raw_telemetry
+WHERE event_time >= (SELECT current_setting('reports.since')::timestamptz)
+  AND event_time < (SELECT current_setting('reports.until')::timestamptz)
