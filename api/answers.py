@@ -17,7 +17,18 @@ from api.edition import Answer, Asked, edition
 from api.errors import NotFound
 from api.metrics import ProsthesisDay, Sums, mean, metrics, of_day, of_period, of_prosthesis
 from api.published import Follower
-from api.schemas import DayReport, Hour, Period, ProsthesisReport, ReportDate, ReportDates, ReportDay, User, UserReports
+from api.schemas import (
+    DayReport,
+    Hour,
+    Period,
+    PeriodSummary,
+    ProsthesisReport,
+    ReportDate,
+    ReportDates,
+    ReportDay,
+    User,
+    UserReports,
+)
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.publications import Publication
 from resources.settings import Settings
@@ -37,7 +48,7 @@ class Reads:
         self.deadline = deadline
         self.pool = WarehousePool(settings, size=CONNECTIONS, timeout_s=deadline.seconds)
         self.follower = Follower(settings, timeout_s=deadline.seconds)
-        self.customers = Customers(self.pool)
+        self.customers = Customers(self.pool, remembered_s=settings.reports_cache_ttl)
 
     async def answer(
         self,
@@ -63,7 +74,7 @@ def user_reports(
     period = published.period(since, until)
     user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
     parts = published.between(*period)
-    current = edition(asked, published, [*parts.values()], "reports", user.user_id, *period)
+    current = edition(asked, [published.customers], [*parts.values()], "reports", user.user_id, *period)
     if current.held_by(asked):
         return Answer(current, None)
     days = [(day, list(rows)) for day, rows in groupby(_days(reads, user, parts), key=lambda row: row.day)]
@@ -79,12 +90,34 @@ def user_reports(
     return Answer(current, body)
 
 
+def period_summary(reads: Reads, asked: Asked, since: date | None, until: date | None) -> Answer[PeriodSummary]:
+    """Totals and means of the caller over a period, by prosthesis and over all."""
+    published = reads.follower.published()
+    period = published.period(since, until)
+    user = reads.customers.own(published.customers.build_id, asked.caller)
+    parts = published.between(*period)
+    current = edition(asked, [published.customers], [*parts.values()], "summary", *period)
+    if current.held_by(asked):
+        return Answer(current, None)
+    rows = list(_days(reads, user, parts))
+    by_prosthesis = sorted(rows, key=lambda row: row.prosthesis_id)
+    body = PeriodSummary(
+        user=user,
+        period=Period(since=period[0], until=period[1]),
+        summary=metrics(of_period(of_day(list(day)) for _, day in groupby(rows, key=lambda row: row.day))),
+        prostheses=[_prosthesis(list(worn)) for _, worn in groupby(by_prosthesis, key=lambda row: row.prosthesis_id)],
+        publication=current.publication,
+        freshness=current.freshness,
+    )
+    return Answer(current, body)
+
+
 def report_dates(reads: Reads, asked: Asked, limit: int, before: date | None) -> Answer[ReportDates]:
     """A page of the days on which the caller has a report, newest first."""
     published = reads.follower.published()
     user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = {day: part for day, part in published.days.items() if before is None or day < before}
-    current = edition(asked, published, [*parts.values()], "dates", limit, before)
+    current = edition(asked, [published.customers], [*parts.values()], "dates", limit, before)
     if current.held_by(asked):
         return Answer(current, None)
     found = _dates(reads, user, parts, limit + 1)
@@ -105,7 +138,7 @@ def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
     published = reads.follower.published()
     user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = published.between(day, day)
-    current = edition(asked, published, [*parts.values()], "day", day)
+    current = edition(asked, [published.customers], [*parts.values()], "day", day)
     if current.held_by(asked) and parts:
         return Answer(current, None)
     rows = list(_days(reads, user, parts))
@@ -168,12 +201,14 @@ def _hours(reads: Reads, user: User, day: date, part: Publication) -> list[Hour]
 
 
 def _report(day: date, rows: Sequence[ProsthesisDay], total: Sums) -> ReportDay:
-    return ReportDay(day, prostheses=[_prosthesis(row) for row in rows], **structs.asdict(metrics(total)))
+    return ReportDay(day, prostheses=[_prosthesis([row]) for row in rows], **structs.asdict(metrics(total)))
 
 
-def _prosthesis(row: ProsthesisDay) -> ProsthesisReport:
-    figures = structs.asdict(metrics(of_prosthesis(row)))
-    return ProsthesisReport(row.prosthesis_id, row.chip_id, row.prosthesis_type, row.prosthesis_model, **figures)
+def _prosthesis(rows: Sequence[ProsthesisDay]) -> ProsthesisReport:
+    """What one prosthesis did in `rows`, newest first: it is named as it was last."""
+    last = rows[0]
+    figures = structs.asdict(metrics(of_period(map(of_prosthesis, rows))))
+    return ProsthesisReport(last.prosthesis_id, last.chip_id, last.prosthesis_type, last.prosthesis_model, **figures)
 
 
 def _builds(parts: dict[date, Publication]) -> list[int]:

@@ -16,17 +16,20 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
-from api import health, reports
+from api import aggregates, health, refresh, reports, totals
 from api.answers import CONNECTIONS, Reads
 from api.auth import PUBLIC, Authentication, TokenCheck
 from api.deadline import Deadline
 from api.docs import PlainPage
 from api.errors import exception_handlers, mark_response
 from api.keys import read_keys
+from api.refreshes import Refreshes
 from resources.settings import Settings, read_settings
 
 WAIT_SECONDS = 1.8
 """How long a caller waits for the warehouse before the answer is a 503."""
+DAGSTER_WAIT_SECONDS = 1.5
+"""The same for Dagster."""
 
 _OWN_STYLE_ONLY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -36,19 +39,25 @@ def create_app() -> Litestar:
     return build_app(read_settings(os.environ))
 
 
-def build_app(settings: Settings, *, wait_s: float = WAIT_SECONDS) -> Litestar:
+def build_app(
+    settings: Settings, *, wait_s: float = WAIT_SECONDS, dagster_wait_s: float = DAGSTER_WAIT_SECONDS
+) -> Litestar:
     """The application; it opens nothing before it starts. Raises `SettingsError`."""
     keys = read_keys(settings)
     deadline = Deadline(seconds=wait_s, threads=CONNECTIONS)
     reads = Reads(settings, deadline)
+    refreshes = Refreshes(settings, wait_s=dagster_wait_s)
     return Litestar(
-        route_handlers=[reports.routes, health.routes],
-        dependencies={"reads": Provide(lambda: reads, sync_to_thread=False)},
+        route_handlers=[reports.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],
+        dependencies={
+            "reads": Provide(lambda: reads, sync_to_thread=False),
+            "refreshes": Provide(lambda: refreshes, sync_to_thread=False),
+        },
         middleware=[DefineMiddleware(Authentication, check=TokenCheck(settings), keys=keys, deadline=deadline)],
         exception_handlers=exception_handlers(),
         before_send=[mark_response],
         on_startup=[reads.follower.start],
-        on_shutdown=[reads.close],
+        on_shutdown=[reads.close, refreshes.close],
         openapi_config=_openapi(),
         state=State({"reads": reads}),
         logging_config=None,
@@ -67,6 +76,8 @@ def _openapi() -> OpenAPIConfig:
         security=[{"bearer": []}],
         tags=[
             Tag(name="Reports", description="What a caller may read."),
+            Tag(name="Aggregates", description="Numbers over all customers, for managers."),
+            Tag(name="Operation", description="For whoever has marts built."),
             Tag(name="Health", description="For whoever watches over the service."),
         ],
         render_plugins=[PlainPage(path="/")],

@@ -15,11 +15,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.utils import base64url_decode
 from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Guard
 
 from api.deadline import Deadline
-from api.errors import KeysUnavailable, Unauthenticated
+from api.errors import Forbidden, KeysUnavailable, Unauthenticated
 from api.keys import Keys
 from resources.settings import Settings
 
@@ -28,6 +29,10 @@ PUBLIC = "public"
 
 READER = "reports-reader"
 """The role that reads everyone's reports."""
+MANAGER = "reports-manager"
+"""The role that reads aggregates."""
+ADMIN = "reports-admin"
+"""The role that has marts built."""
 
 _MOST_BYTES = 8192
 _LEEWAY_SECONDS = 30
@@ -42,8 +47,12 @@ class Caller(msgspec.Struct, frozen=True):
     """The verified subject of a token."""
 
     user_uuid: UUID
-    reads_all: bool
-    """Whether the caller has the role `reports-reader`."""
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether the caller may read everyone's reports."""
+        return READER in self.roles
 
 
 class Roles(msgspec.Struct, frozen=True):
@@ -94,7 +103,7 @@ class TokenCheck:
         if not 0 < claims.exp - claims.iat <= _LONGEST_SECONDS:
             raise Unauthenticated("The token lives too long; ask for one that lasts a day at most.")
         roles = claims.realm_access.roles + claims.resource_access.get(self._audience, Roles()).roles
-        return Caller(user_uuid=subject, reads_all=READER in roles)
+        return Caller(user_uuid=subject, roles=frozenset(roles))
 
     def _verify(self, token: Token, key: RSAPublicKey) -> None:
         try:
@@ -139,6 +148,16 @@ class Authentication(AbstractAuthenticationMiddleware):
         if key is None:
             raise Unauthenticated(_NOT_TAKEN)
         return key
+
+
+def only_for(role: str) -> Guard:
+    """Guard: callers with this role, and nobody else. It raises `Forbidden`."""
+
+    def check(connection: ASGIConnection[Any, Caller, Any, Any], _: BaseRouteHandler) -> None:
+        if role not in connection.user.roles:
+            raise Forbidden(f"This needs the role {role}.")
+
+    return check
 
 
 def bearer(authorization: list[str]) -> str:

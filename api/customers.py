@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import lru_cache
 from uuid import UUID
 
@@ -18,10 +19,11 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 class Customers:
     """Customers by number or UUID. A build never changes, so what was found in one (or not) is remembered."""
 
-    def __init__(self, pool: WarehousePool, *, remembered: int = 10_000) -> None:
-        """Remember at most `remembered` look-ups."""
+    def __init__(self, pool: WarehousePool, *, remembered_s: int, remembered: int = 10_000) -> None:
+        """Remember at most `remembered` look-ups, none for longer than `remembered_s`."""
         self._pool = pool
-        self._find = lru_cache(remembered)(self._look_up)
+        self._remembered_s = remembered_s
+        self._remembered = lru_cache(remembered)(self._look_up)
 
     def own(self, build_id: int, caller: Caller) -> User:
         """The caller as a customer. Raises `NotFound` where the caller is none."""
@@ -47,13 +49,22 @@ class Customers:
             raise Forbidden("You may read your own reports only.")
         return customer
 
-    def _look_up(self, build_id: int, wanted: int | UUID) -> User | None:
+    def _find(self, build_id: int, wanted: int | UUID) -> User | None:
+        if not self._remembered_s:
+            return self._look_up(build_id, wanted, 0)
+        return self._remembered(build_id, wanted, int(time.monotonic() / self._remembered_s))
+
+    def _look_up(self, build_id: int, wanted: int | UUID, _period: int) -> User | None:
+        """Ask the warehouse's memory, then the build itself; another `_period` is another look-up to remember."""
+        if isinstance(wanted, UUID):
+            questions, key = ("reads/customer_in_memory_by_uuid", "reads/customer_by_uuid"), "user_uuid"
+        else:
+            questions, key = ("reads/customer_in_memory_by_number", "reads/customer_by_number"), "user_id"
         with self._pool.connection() as warehouse:
-            if isinstance(wanted, UUID):
-                rows = warehouse.rows("reads/customer_by_uuid", build_id=build_id, user_uuid=wanted)
-            else:
-                rows = warehouse.rows("reads/customer_by_number", build_id=build_id, user_id=wanted)
-        return next((User(user_id=number, user_uuid=uuid, name=name) for number, uuid, name in rows), None)
+            for question in questions:
+                for number, uuid, name, *_ in warehouse.rows(question, **{"build_id": build_id, key: wanted}):
+                    return User(user_id=number, user_uuid=uuid, name=name)
+        return None
 
 
 def customer_key(user_id: str) -> int | UUID:

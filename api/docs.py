@@ -53,11 +53,15 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         (part["name"], part["in"], _type(part["schema"]), part.get("description", ""))
         for part in operation.get("parameters", [])
     ]
+    body = [
+        ("body", media, _type(content["schema"]), "Needed")
+        for media, content in operation.get("requestBody", {}).get("content", {}).items()
+    ]
     answers = [
         (status, *_content(answer.get("content", {})), answer.get("description", ""))
         for status, answer in operation["responses"].items()
     ]
-    return f"<section>{title}{text}{token}{_table('Parameter', parameters)}{_table('Answer', answers)}</section>"
+    return f"<section>{title}{text}{token}{_table('Parameter', parameters + body)}{_table('Answer', answers)}</section>"
 
 
 def _content(content: dict[str, Any]) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from litestar import Response
 
 from api import schemas
 from api.auth import Caller
-from api.published import Published, watermark
-from resources.publications import Publication
+from api.published import watermark
+from resources.publications import EPOCH, Publication
 
 FORM = 1
 """Raised whenever the form of a body changes, so that tags of the form before match no more."""
@@ -62,18 +62,19 @@ class Answer(Response[_Body], Generic[_Body]):
 
 
 def edition(
-    asked: Asked, published: Published, parts: Sequence[Publication], question: str, *parameters: Any
+    asked: Asked, beside: Sequence[Publication], parts: Sequence[Publication], question: str, *parameters: Any
 ) -> Edition:
-    """The edition of `question` with `parameters`, of these `parts` of the daily reports and of the customers."""
+    """The edition of `question` with `parameters`, of these `parts` of a mart and of what is read `beside` them.
+
+    Publication and freshness are those of `parts`.
+    """
     newest = max(parts, key=lambda part: (part.published_at, part.build_id), default=None)
-    made_from = [published.customers.build_id, *(part.build_id for part in parts)]
+    read = [*beside, *parts]
+    made_from = [part.build_id for part in read]
     content = msgspec.json.encode([FORM, question, parameters, asked.caller.user_uuid, made_from])
-    modified = max(
-        published.customers.published_at, newest.published_at if newest else published.customers.published_at
-    )
     return Edition(
         etag=f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"',
-        last_modified=modified.astimezone(UTC),
+        last_modified=max((part.published_at for part in read), default=EPOCH).astimezone(UTC),
         publication=_named(newest) if newest else None,
         freshness=schemas.Freshness(watermark=watermark(list(parts))),
     )

@@ -5,8 +5,10 @@ ReportsError                (resources.errors)
 │   ├── Unauthenticated     401  no token, or one that is not taken
 │   ├── Forbidden           403  not the caller's, whether it exists or not
 │   ├── NotFound            404  the caller may see it, and it does not exist
-│   ├── Invalid             422  a parameter, named
-│   └── KeysUnavailable     503  tokens cannot be verified at the moment
+│   ├── NotJson             415  a body in another format
+│   ├── Invalid             422  parameters or fields, named
+│   ├── KeysUnavailable     503  tokens cannot be verified at the moment
+│   └── RefreshAway         503  Dagster does not answer, or does not do what it is asked
 ├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
 ├── NotPublished            503  nothing to read yet
 └── any other               500
@@ -39,7 +41,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
-    """What is wrong with one parameter."""
+    """What is wrong with one parameter, or one field of a body."""
 
     field: str
     message: str
@@ -89,14 +91,20 @@ class NotFound(Refused):
     status, kind, title = 404, "not-found", "Not found"
 
 
+class NotJson(Refused):
+    """The body is not said to be JSON."""
+
+    status, kind, title = 415, "not-json", "The body is in another format"
+
+
 class Invalid(Refused):
-    """A parameter cannot be used."""
+    """A parameter, or a field of the body, cannot be used."""
 
     status, kind, title = 422, "invalid-request", "The request cannot be used"
 
     def __init__(self, *errors: FieldProblem) -> None:
-        """One `FieldProblem` for every parameter that is wrong."""
-        super().__init__("Mend the parameters named in errors.")
+        """One `FieldProblem` for every parameter or field that is wrong."""
+        super().__init__("Mend what is named in errors.")
         self.errors = errors
 
 
@@ -105,6 +113,13 @@ class KeysUnavailable(Refused):
 
     status, kind, title = 503, "keys-unavailable", "Tokens cannot be verified at the moment"
     headers: ClassVar = {"Retry-After": "30"}
+
+
+class RefreshAway(Refused):
+    """Nothing can be built at the moment, nor can be said how far it is; reports stay as they are."""
+
+    status, kind, title = 503, "refresh-away", "Refreshing is away"
+    headers: ClassVar = {"Retry-After": "10"}
 
 
 class ReportsAway(Refused):
@@ -217,4 +232,10 @@ def _field_problems(request: Request[Any, Any, Any], error: ValidationException)
     kwargs = {name: definition.kwarg_definition for name, definition in definitions}
     names = {name: kwarg.name for name, kwarg in kwargs.items() if isinstance(kwarg, QueryParameter)}
     found = [part for part in error.extra or [] if isinstance(part, dict)]
-    return [FieldProblem(names.get(part["key"]) or str(part["key"]), str(part["message"])) for part in found]
+    # Bodies are read by ourselves: all that the framework ever misses of them is that there is one.
+    return [
+        FieldProblem("body", "Is missing")
+        if part["key"] == "data"
+        else FieldProblem(names.get(part["key"]) or str(part["key"]), str(part["message"]))
+        for part in found
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from resources.warehouse import Warehouse
 
 CUSTOMERS = "crm_customers"
 DAILY = "user_daily_reports"
+DEALS = "deal_pipeline"
+AUDIT = "audit_activity"
 
 SHOWN_DAYS = 30
 """How many published days a report has when the caller names no period."""
@@ -33,25 +36,44 @@ class Published(msgspec.Struct, frozen=True):
     days: dict[date, Publication]
 
     def period(self, since: date | None, until: date | None) -> tuple[date, date]:
-        """The period asked for, both days included, or the last published days of it. Raises `Invalid`."""
-        newest = max(self.days)
-        last = until or max(newest, since or newest)
-        if since is None:
-            shown = [day for day in self.days if day <= last][-SHOWN_DAYS:]
-            return min(shown, default=last), last
-        if since > last:
-            raise Invalid(FieldProblem("from", "Is after `to`"))
-        if last - since >= timedelta(days=LONGEST_PERIOD_DAYS):
-            raise Invalid(FieldProblem("from", f"The period is longer than {LONGEST_PERIOD_DAYS} days"))
-        return since, last
+        """The period asked for, as `period` has it. Raises `Invalid`."""
+        return period(self.days, since, until)
 
     def between(self, since: date, until: date) -> dict[date, Publication]:
         """Publications of the days in `[since, until]`, ascending."""
-        return {day: publication for day, publication in self.days.items() if since <= day <= until}
+        return between(self.days, since, until)
+
+
+class Aggregates(msgspec.Struct, frozen=True):
+    """Current publications of what is read of all customers together; `audit` ascends by day."""
+
+    deals: Publication | None
+    audit: dict[date, Publication]
+
+
+def period(published: Collection[date], since: date | None, until: date | None) -> tuple[date, date]:
+    """The period asked for, both days included, or the last `published` days of it; they ascend. Raises `Invalid`."""
+    newest = max(published)
+    last = until or max(newest, since or newest)
+    if since is None:
+        shown = [day for day in published if day <= last][-SHOWN_DAYS:]
+        return min(shown, default=last), last
+    if since > last:
+        raise Invalid(FieldProblem("from", "Is after `to`"))
+    if last - since >= timedelta(days=LONGEST_PERIOD_DAYS):
+        raise Invalid(FieldProblem("from", f"The period is longer than {LONGEST_PERIOD_DAYS} days"))
+    return since, last
+
+
+def between(days: dict[date, Publication], since: date, until: date) -> dict[date, Publication]:
+    """Publications of the days in `[since, until]`, in the order of `days`."""
+    return {day: publication for day, publication in days.items() if since <= day <= until}
 
 
 class Follower:
-    """Keeps `Published` at most an interval behind the warehouse, from a thread of its own, whatever happens there."""
+    """Keeps `Published` and `Aggregates` at most an interval behind the warehouse, from a thread of its own, whatever
+    happens there.
+    """
 
     def __init__(self, settings: Settings, *, timeout_s: float, interval_s: float = 1.0) -> None:
         """Start nothing yet. `timeout_s` bounds the server's silence, and a reader's wait for the first look."""
@@ -60,6 +82,7 @@ class Follower:
         self._interval_s = interval_s
         self._seen: tuple[Any, ...] | None = None
         self._published: Published | None = None
+        self._aggregates = Aggregates(None, {})
         self._looking = threading.Lock()
         self._loaded = False
         self._tried = threading.Event()
@@ -81,29 +104,44 @@ class Follower:
 
         Raises `WarehouseUnavailable` before the first look succeeded, `NotPublished` where a mart is empty.
         """
-        self._tried.wait(self._timeout_s)
-        if not self._loaded:
-            raise WarehouseUnavailable("The warehouse has not answered since this process started.")
+        self._wait()
         if self._published is None:
             raise NotPublished("A mart that reports are read from has nothing published yet.")
         return self._published
+
+    def aggregates(self) -> Aggregates:
+        """What is published of the aggregates. Raises `WarehouseUnavailable` before the first look succeeded."""
+        self._wait()
+        return self._aggregates
 
     def look(self) -> None:
         """See whether anything was published, and take it over. Raises `WarehouseError`."""
         with self._looking:
             # Asked first: whatever is published after this is noticed at the next look.
-            seen = self._warehouse.rows("reads/publications_seen", marts=[CUSTOMERS, DAILY])[0]
+            seen = self._warehouse.rows("reads/publications_seen", marts=[CUSTOMERS, DAILY, DEALS, AUDIT])[0]
             if seen != self._seen:
                 self._published = self._load()
+                self._aggregates = self._load_aggregates()
                 self._seen = seen
             self._loaded = True
 
+    def _wait(self) -> None:
+        self._tried.wait(self._timeout_s)
+        if not self._loaded:
+            raise WarehouseUnavailable("The warehouse has not answered since this process started.")
+
     def _load(self) -> Published | None:
         customers = publications.current(self._warehouse, CUSTOMERS)
-        days = publications.current(self._warehouse, DAILY)
-        if not customers or not days:
-            return None
-        return Published(max(customers.values(), key=_published_at), {at.date(): days[at] for at in sorted(days)})
+        days = self._by_day(DAILY)
+        return Published(max(customers.values(), key=_published_at), days) if customers and days else None
+
+    def _load_aggregates(self) -> Aggregates:
+        deals = publications.current(self._warehouse, DEALS)
+        return Aggregates(max(deals.values(), key=_published_at, default=None), self._by_day(AUDIT))
+
+    def _by_day(self, mart: str) -> dict[date, Publication]:
+        found = publications.current(self._warehouse, mart)
+        return {segment.date(): found[segment] for segment in sorted(found)}
 
     def _follow(self) -> None:
         following = True

@@ -3,52 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, get
-from litestar.connection import ASGIConnection
+from litestar import Router, get
 from litestar.di import NamedDependency
-from litestar.handlers import BaseRouteHandler
-from litestar.openapi.spec import Operation
 from litestar.params import PathParameter, QueryParameter
 
-from api.answers import Reads, day_report, report_dates, user_reports
-from api.auth import Caller
+from api.answers import Reads, day_report, period_summary, report_dates, user_reports
+from api.asking import DAY, AskedBy, DataOperation, asked, known_parameters
 from api.customers import customer_key
-from api.edition import Answer, Asked
-from api.errors import FieldProblem, Invalid, documented
+from api.edition import Answer
+from api.errors import documented
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS
-from api.schemas import DayReport, ReportDates, UserReports
-
-AskedBy = Request[Caller, None, Any]
-
-_DAY = {"one_of": None, "type": "string", "format": "date"}
-"""In the OpenAPI document: a parameter that may be left out is not one that may be null."""
-
-
-@dataclass
-class DataOperation(Operation):
-    """A route whose mistaken parameters are a 422, where the framework documents a 400."""
-
-    def __post_init__(self) -> None:
-        """Take the 400 out."""
-        if self.responses:
-            self.responses.pop("400", None)
-
-
-def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: nothing in a query string is silently ignored. Raises `Invalid`."""
-    definitions = handler.parsed_fn_signature.parameters.items()
-    kwargs = {name: definition.kwarg_definition for name, definition in definitions}
-    known = {kwarg.name or name for name, kwarg in kwargs.items() if isinstance(kwarg, QueryParameter)}
-    given = connection.query_params.dict()
-    unknown = [FieldProblem(name, "Is no parameter of this route") for name in given.keys() - known]
-    repeated = [FieldProblem(name, "Comes more than once") for name in given.keys() & known if len(given[name]) > 1]
-    # The framework reads the word null as nothing given.
-    null = [FieldProblem(name, "Is empty") for name in given.keys() & known if given[name][0].lower() in ("", "null")]
-    if problems := unknown + repeated + null:
-        raise Invalid(*sorted(problems, key=lambda problem: problem.field))
+from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
 
 
 @get(
@@ -67,10 +34,10 @@ async def reports_of_user(
     reads: NamedDependency[Reads],
     user_id: Annotated[str, PathParameter(description="The customer's number in the CRM, or UUID at Keycloak")],
     since: Annotated[
-        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=_DAY)
+        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
     ] = None,
     until: Annotated[
-        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=_DAY)
+        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
     ] = None,
 ) -> Answer[UserReports]:
     """Reports of a period."""
@@ -90,11 +57,37 @@ async def own_report_dates(
     reads: NamedDependency[Reads],
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Days on a page")] = 30,
     before: Annotated[
-        dt.date | None, QueryParameter(description="Days before this one (UTC) only", schema_extra=_DAY)
+        dt.date | None, QueryParameter(description="Days before this one (UTC) only", schema_extra=DAY)
     ] = None,
 ) -> Answer[ReportDates]:
     """Days with a report."""
     return await reads.answer(report_dates, asked(request), limit, before)
+
+
+@get(
+    "/api/reports/summary",
+    summary="Summary of a period",
+    description=(
+        "The caller's totals and means over a period, by prosthesis and over all: an hour in which several prostheses"
+        f" were active counts once over all. Without a period: the last {SHOWN_DAYS} published days. A period has"
+        f" {LONGEST_PERIOD_DAYS} days at most."
+    ),
+    operation_class=DataOperation,
+    response_description="The summary",
+    responses=documented(304, 401, 404, 422, 503),
+)
+async def own_summary(
+    request: AskedBy,
+    reads: NamedDependency[Reads],
+    since: Annotated[
+        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
+    ] = None,
+    until: Annotated[
+        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
+    ] = None,
+) -> Answer[PeriodSummary]:
+    """Summary of a period."""
+    return await reads.answer(period_summary, asked(request), since, until)
 
 
 @get(
@@ -114,11 +107,9 @@ async def own_report(
     return await reads.answer(day_report, asked(request), date)
 
 
-def asked(request: AskedBy) -> Asked:
-    """Who asks, and what that caller holds already."""
-    return Asked(caller=request.user, held=request.headers.get("if-none-match", ""))
-
-
 routes = Router(
-    "/", route_handlers=[reports_of_user, own_report_dates, own_report], guards=[known_parameters], tags=["Reports"]
+    "/",
+    route_handlers=[reports_of_user, own_report_dates, own_summary, own_report],
+    guards=[known_parameters],
+    tags=["Reports"],
 )

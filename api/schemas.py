@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -61,7 +62,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 # Fields that may be given by position come first, so a body begins with what it is of, and then has its figures.
 class ProsthesisReport(Metrics, frozen=True):
-    """What one prosthesis did in one day."""
+    """What one prosthesis did in a day, or over a period."""
 
     prosthesis_id: str
     chip_id: str
@@ -86,6 +87,39 @@ class UserReports(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     reports: list[ReportDay]
     summary: Metrics
+    publication: Publication | None
+    freshness: Freshness
+
+
+class PeriodSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one user did over a period: over all prostheses, and by prosthesis."""
+
+    user: User
+    period: Period
+    summary: Metrics
+    prostheses: list[ProsthesisReport]
+    publication: Publication | None
+    freshness: Freshness
+
+
+class TypeTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What one user did with prostheses of one type."""
+
+    prosthesis_type: Annotated[str, Meta(description="arm, hand or leg")]
+    events_count: int
+    total_duration: Annotated[int, Meta(description="Sum of the signals' durations, milliseconds")]
+    avg_amplitude: Annotated[float, Meta(description="Over the events")]
+    avg_frequency: Annotated[float, Meta(description="Hz, over the events")]
+
+
+class UserTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What one user did over a period, exact to the second; the totals are the sums of their parts."""
+
+    user_name: str
+    user_email: str
+    total_events: int
+    total_duration: Annotated[int, Meta(description="Sum of the signals' durations, milliseconds")]
+    prosthesis_stats: Annotated[list[TypeTotals], Meta(description="By type; a type without events is left out")]
     publication: Publication | None
     freshness: Freshness
 
@@ -128,6 +162,68 @@ class DayReport(msgspec.Struct, frozen=True, kw_only=True):
     hourly_data: list[Hour]
     publication: Publication | None
     freshness: Freshness
+
+
+class DealStage(msgspec.Struct, frozen=True, kw_only=True):
+    """Deals of one status in one currency; money is a decimal number in a string, so that it stays exact."""
+
+    status: Annotated[str, Meta(description="As the CRM names it")]
+    currency: Annotated[str, Meta(description="ISO 4217")]
+    deals: int
+    deals_with_amount: int
+    deals_without_amount: Annotated[int, Meta(description="Counted apart: no amount is not an amount of zero")]
+    amount_total: Annotated[
+        Decimal | None, Meta(description="Over the deals with an amount, exact to 2 digits; null where there is none")
+    ]
+    amount_mean: Annotated[
+        Decimal | None, Meta(description="Over the deals with an amount, rounded half away from zero to 6 digits")
+    ]
+    oldest_updated_at: Annotated[datetime, Meta(description="When the deal left alone for longest was changed")]
+    newest_updated_at: Annotated[datetime, Meta(description="When a deal was changed last")]
+
+
+class DealPipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """The deals of the CRM by status and currency, in the order of these."""
+
+    pipeline: list[DealStage]
+    publication: Publication | None
+    freshness: Freshness
+
+
+class AuditCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one thing was done to one kind of entity in one day."""
+
+    date: date
+    action: Annotated[str, Meta(description="What was done")]
+    entity_type: Annotated[str, Meta(description="What kind of thing it was done to")]
+    events: int
+    actors: Annotated[int, Meta(description="Distinct ones: they cannot be added up over rows")]
+
+
+class AuditActivity(msgspec.Struct, frozen=True, kw_only=True):
+    """What the staff did over a period, newest day first, then by action and kind of entity."""
+
+    period: Period
+    activity: list[AuditCount]
+    publication: Publication | None
+    freshness: Freshness
+
+
+class RefreshSteps(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a refresh is; a step is a mart."""
+
+    done: int
+    total: Annotated[int, Meta(description="0 where it is not known yet")]
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """Marts that are built, and how far that is."""
+
+    id: Annotated[str, Meta(description="The Dagster run that does it")]
+    state: Literal["queued", "running", "succeeded", "failed"]
+    steps: RefreshSteps
+    marts: list[str]
+    period: Annotated[Period | None, Meta(description="Days (UTC); null where all marts are snapshots")]
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,9 +77,11 @@ def differences(settings: Settings) -> list[str]:
 
 
 def _differences(server: Warehouse, settings: Settings) -> list[Difference]:
+    live = _tables(server, settings.clickhouse_database)
+    if not live:
+        return [_missing(name, settings) for name in _files()]
     with _scratch(server, settings) as scratch:
         wanted = _tables(server, scratch.clickhouse_database)
-    live = _tables(server, settings.clickhouse_database)
     return [
         difference
         for name in _files()
@@ -91,7 +93,7 @@ def _compare(name: str, wanted: Table, live: Table | None, settings: Settings) -
     """How the live table differs from what the file `name` makes."""
     table = _table(name)
     if live is None:
-        yield Difference(f"{table} is missing.", f"Created {table}.", partial(_make, name=name, settings=settings))
+        yield _missing(name, settings)
     elif not _is_replaceable(name):
         yield from _compare_columns(table, wanted.columns, live.columns)
         yield from _compare_keys(table, wanted, live)
@@ -104,6 +106,11 @@ def _compare(name: str, wanted: Table, live: Table | None, settings: Settings) -
     elif live != wanted:
         found = f"{table} is not what its file says."
         yield Difference(found, f"Replaced {table}.", partial(_make, name=name, settings=settings))
+
+
+def _missing(name: str, settings: Settings) -> Difference:
+    table = _table(name)
+    return Difference(f"{table} is missing.", f"Created {table}.", partial(_make, name=name, settings=settings))
 
 
 def _compare_columns(table: str, wanted: dict[str, Column], live: dict[str, Column]) -> Iterator[Difference]:

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import datetime
 from typing import Annotated
 
-import psycopg
 import typer
-from rich.console import Console
 
-from resources.errors import ReportsError
 from resources.settings import read_settings
-from stack import dagster_runs, display, filling, issuer, logs, up, welcome
+from stack import dagster_runs, display, filling, issuer, logs, terminal, up, warehouse_commands, welcome
 from stack.errors import NotRunning
 from stack.home import Home
 from stack.library import find_library
 from stack.state import StackState, read_state, running
+from stack.terminal import OUT, say, trouble
 
-app = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
-_out = Console()
-_trouble = Console(stderr=True)
+app = terminal.commands(help=__doc__, no_args_is_help=True)
+app.add_typer(warehouse_commands.app)
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 _DAY = ["%Y-%m-%d"]
 
 
 def main() -> None:
-    """Entry point; an error of ours is a sentence and exit code 1, never a traceback."""
-    try:
-        app()
-    except (ReportsError, psycopg.Error) as error:
-        _trouble.print(str(error).strip(), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+    """Entry point."""
+    terminal.run(app)
 
 
 @app.command("up")
@@ -55,9 +45,9 @@ def start(  # noqa: PLR0913 - every option is one
     ports |= {"clickhouse": port_clickhouse, "code": port_code}
     wishes = up.Wishes(ports=ports, parts=part or [], demo=demo)
     if up.must_fetch(os.environ):
-        _out.print("Fetching the ClickHouse engine, once: 180 MB.")
+        OUT.print("Fetching the ClickHouse engine, once: 180 MB.")
         find_library()
-    follower = display.Follower(_out)
+    follower = display.Follower(OUT)
     try:
         if detach:
             state = up.detach(os.environ, wishes, follower.show)
@@ -84,9 +74,9 @@ def status() -> None:
         last = read_state(home)
         why = f" It ended with: {last.message}" if last and last.phase == "failed" else ""
         raise NotRunning(f"No stack runs in {home.folder}.{why}")
-    _out.print(display.table(state))
+    OUT.print(display.table(state))
     if state.message:
-        _out.print(state.message, markup=False, highlight=False, soft_wrap=True)
+        say(state.message)
     if not state.is_well:
         raise typer.Exit(1)
 
@@ -114,7 +104,7 @@ def seed(
     """Fill the stack's empty sources with made-up people and their telemetry, up to today."""
     _, settings = up.current(os.environ)
     size = filling.Size(customers=customers, days=days, events_per_day=events_per_day, seed=seed)
-    with display.progress_bar(_out, "telemetry") as bar:
+    with display.progress_bar(OUT, "telemetry") as bar:
         filling.fill(settings, size, lambda done, total: bar.move(done, total, f"{done:,} of {total:,} events"))
 
 
@@ -127,7 +117,7 @@ def materialize(
     """Have Dagster build marts, all by default, for the days that the source has or those named (both included)."""
     _, settings = up.current(os.environ)
     days = dagster_runs.days_of(settings, since and since.date(), until and until.date())
-    with display.progress_bar(_out, "materialize") as bar:
+    with display.progress_bar(OUT, "materialize") as bar:
         for progress in dagster_runs.materialize(settings.dagster_webserver_url, marts or dagster_runs.MARTS, *days):
             bar.move(progress.done, progress.total, str(progress))
 
@@ -164,7 +154,7 @@ def _welcome(state: StackState) -> None:
     for line in welcome.lines(home, settings, {part.name for part in state.parts}):
         typer.echo(line)
     if state.message:
-        _trouble.print(state.message, style="red", markup=False, highlight=False, soft_wrap=True)
+        trouble(state.message)
 
 
 def _home() -> Home:

@@ -43,7 +43,7 @@ def embedded(settings: Settings, environ: Mapping[str, str]) -> Embedded:
     missing = [not settings.crm_database_url, not settings.telemetry_database_url]
     return Embedded(
         # The setting has a default, so only the environment tells whether somebody named a server.
-        clickhouse=not environ.get("CLICKHOUSE_HOST"),
+        clickhouse=not (environ.get("CLICKHOUSE_HOST") or environ.get("REPORTS_DATABASE_URL")),
         postgres=any(missing) or (dagster and not settings.dagster_database_url),
         sources=all(missing),
         dagster=dagster,

@@ -9,6 +9,8 @@ import polars as pl
 
 _FIRST_DAY = pl.datetime(2024, 1, 1)
 
+_EXACT = {"movements", "uptime_hours", "signal_duration_ms_sum", "errors", "events_count", "total_duration"}
+
 _METRICS = {
     "movements": pl.len(),
     "signal_duration_ms_sum": pl.col("signal_duration").cast(pl.Int64).sum(),
@@ -73,6 +75,44 @@ def metrics(sound: pl.DataFrame, *grain: str) -> pl.DataFrame:
     stamped = sound.with_columns(day=pl.col("event_time").dt.date(), hour=pl.col("event_time").dt.truncate("1h"))
     grouped = stamped.group_by(grain).agg(**_METRICS, uptime_hours=pl.col("hour").n_unique())
     return grouped.join(_battery_used(stamped, *grain), on=grain, how="left").sort(grain)
+
+
+def metrics_of_period(sound: pl.DataFrame, *grain: str) -> pl.DataFrame:
+    """The metrics of the sound events by `grain`, which holds no time: hours and drops of the battery by day."""
+    by_day = metrics(sound, *grain, "day").group_by(grain).agg(pl.col("uptime_hours", "battery_used_pct").sum())
+    whole = metrics(sound.with_columns(period=pl.lit(0)), *grain, "period")
+    return whole.drop("period", "uptime_hours", "battery_used_pct").join(by_day, on=grain).sort(grain)
+
+
+def totals(sound: pl.DataFrame) -> pl.DataFrame:
+    """What `POST /report` says of these events, by type of prosthesis."""
+    return sound.group_by("prosthesis_type").agg(
+        events_count=pl.len(),
+        total_duration=pl.col("signal_duration").cast(pl.Int64).sum(),
+        avg_amplitude=pl.col("signal_amplitude").mean(),
+        avg_frequency=pl.col("signal_frequency").cast(pl.Int64).mean(),
+    )
+
+
+def audit(trail: pl.DataFrame) -> pl.DataFrame:
+    """Events and distinct actors by day, action and kind of entity; newest day first."""
+    stamped = trail.with_columns(date=pl.col("occurred_at").dt.date())
+    counted = stamped.group_by("date", "action", "entity_type").agg(events=pl.len(), actors=pl.col("actor").n_unique())
+    return counted.sort("date", "action", "entity_type", descending=[True, False, False])
+
+
+def assert_same_figures(expected: pl.DataFrame, actual: pl.DataFrame, *grain: str) -> None:
+    """Exact for counts and sums, 1e-9 relative for means, on the same grain rows."""
+    both = expected.join(actual, on=grain, how="full", suffix="_actual", coalesce=True)
+    assert both.height == expected.height == actual.height
+    for name in expected.columns:
+        if name in grain:
+            continue
+        wanted, got = both[name].cast(pl.Float64), both[f"{name}_actual"].cast(pl.Float64)
+        assert wanted.is_null().equals(got.is_null()), name
+        tolerance = 0.0 if name in _EXACT else 1e-9
+        apart = both.filter((wanted - got).abs() > tolerance * wanted.abs().clip(lower_bound=1.0))
+        assert apart.is_empty(), f"{name}: {apart.select(*grain, name, f'{name}_actual').head()}"
 
 
 def _battery_used(stamped: pl.DataFrame, *grain: str) -> pl.DataFrame:

@@ -4,8 +4,8 @@ rows of PostgreSQL that shares no code with the system."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 import msgspec
@@ -19,13 +19,13 @@ from resources.settings import Settings
 from resources.warehouse import Warehouse
 from stack.seed import seed
 from tests import recompute
+from tests.api.wearers import FIGURES, Wearers
 from tests.api.world import ISSUER, Issuer
 from tests.assets.conftest import Marts
+from tests.recompute import assert_same_figures
 
 SINCE, LAST = date(2026, 2, 1), date(2026, 2, 28)
 UNTIL = date(2026, 3, 1)
-
-EXACT = {"movements", "uptime_hours", "signal_duration_ms_sum", "errors"}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,8 @@ def month(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
         marts = Marts(settings, warehouse)
         marts.build_customers()
         marts.build_all(SINCE, UNTIL)
+        marts.build_deals()
+        marts.build_audit(SINCE, UNTIL)
         yield marts
 
 
@@ -60,20 +62,6 @@ def mart(marts: Marts, query: str) -> pl.DataFrame:
     """Rows of the warehouse, instants without their zone."""
     frame = pl.DataFrame(marts.warehouse._reader.query_arrow(query))
     return frame.with_columns(pl.selectors.datetime().dt.replace_time_zone(None).dt.cast_time_unit("us"))
-
-
-def assert_same_figures(expected: pl.DataFrame, actual: pl.DataFrame, *grain: str) -> None:
-    """Exact for counts and sums, 1e-9 relative for means, on the same grain rows."""
-    both = expected.join(actual, on=grain, how="full", suffix="_actual", coalesce=True)
-    assert both.height == expected.height == actual.height
-    for name in expected.columns:
-        if name in grain:
-            continue
-        wanted, got = both[name].cast(pl.Float64), both[f"{name}_actual"].cast(pl.Float64)
-        assert wanted.is_null().equals(got.is_null()), name
-        tolerance = 0.0 if name in EXACT else 1e-9
-        apart = both.filter((wanted - got).abs() > tolerance * wanted.abs().clip(lower_bound=1.0))
-        assert apart.is_empty(), f"{name}: {apart.select(*grain, name, f'{name}_actual').head()}"
 
 
 def test_the_month_holds_what_makes_it_hard(events: pl.DataFrame) -> None:
@@ -127,35 +115,6 @@ def test_customers_are_those_of_the_crm(month: Marts) -> None:
     assert actual.cast(expected.schema).equals(expected)
 
 
-FIGURES = [
-    "movements",
-    "uptime_hours",
-    "usage_minutes",
-    "response_ms_mean",
-    "amplitude_mean",
-    "frequency_hz_mean",
-    "battery_pct_mean",
-    "battery_used_pct",
-    "errors",
-    "error_rate",
-    "myosignal_efficiency",
-]
-
-
-class Wearers:
-    """The API on the month's marts, asked by each customer with a token of their own."""
-
-    def __init__(self, client: Any, issuer: Issuer, customers: dict[int, UUID]) -> None:
-        self._client = client
-        self._issuer = issuer
-        self.customers = customers
-
-    def get(self, user_id: int, path: str) -> Any:
-        answer = self._client.get(path, headers=self._issuer.authorization(self.customers[user_id]))
-        assert answer.status_code in (200, 404), answer.text
-        return answer.json() if answer.status_code == 200 else None
-
-
 @pytest.fixture(scope="module")
 def wearers(month: Marts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wearers]:
     """Everyone in the CRM, with or without a prosthesis."""
@@ -198,21 +157,59 @@ def test_every_prosthesis_of_every_day_is_exact_in_the_api(wearers: Wearers, eve
     assert_same_figures(expected, pl.DataFrame(rows, infer_schema_length=None), *grain)
 
 
-def test_the_summary_of_every_wearer_is_exact_in_the_api(wearers: Wearers, events: pl.DataFrame) -> None:
+@pytest.mark.parametrize("grain", [("user_id",), ("user_id", "prosthesis_id")])
+def test_every_summary_is_exact_in_the_api(wearers: Wearers, events: pl.DataFrame, grain: tuple[str, ...]) -> None:
     since, until = date(2026, 2, 5), date(2026, 2, 18)
     period = events.filter("sound", pl.col("event_time").dt.date().is_between(since, until))
-    days = recompute.metrics(period, "user_id", "day")
-    over_days = days.group_by("user_id").agg(pl.col("uptime_hours", "battery_used_pct").sum())
-    whole = recompute.metrics(period.with_columns(period=pl.lit(0)), "user_id", "period")
-    expected = whole.drop("period", "uptime_hours", "battery_used_pct", "signal_duration_ms_sum").join(
-        over_days, on="user_id"
+    rows = []
+    for user_id in wearers.customers:
+        body = wearers.get(user_id, f"/api/reports/summary?from={since}&to={until}")
+        assert body["summary"] == wearers.get(user_id, f"/reports/{user_id}?from={since}&to={until}")["summary"]
+        found = body["prostheses"] if "prosthesis_id" in grain else [body["summary"]] if body["prostheses"] else []
+        rows += [{"user_id": user_id} | {name: each[name] for name in (*grain[1:], *FIGURES)} for each in found]
+    expected = recompute.metrics_of_period(period, *grain).drop("signal_duration_ms_sum")
+    assert_same_figures(expected, pl.DataFrame(rows, infer_schema_length=None), *grain)
+
+
+def periods(chance: Random) -> Iterator[tuple[datetime, datetime]]:
+    """Periods to the second about the month, a fifth of them to the hour; they never end."""
+    first = datetime(2026, 1, 31, 20, tzinfo=UTC)
+    while True:
+        since = first + timedelta(seconds=chance.randrange(29 * 86_400))
+        yield since, since + timedelta(seconds=chance.choice([60, 3_599, 3_600, 86_400, chance.randrange(29 * 86_400)]))
+        yield (
+            since.replace(minute=0, second=0),
+            since.replace(minute=0, second=0) + timedelta(hours=chance.randrange(60)),
+        )
+
+
+def test_totals_to_the_second_are_exact_in_the_api(wearers: Wearers, events: pl.DataFrame) -> None:
+    chance = Random(11)  # noqa: S311 - no secret
+    sound = events.filter("sound").with_columns(at=pl.col("event_time").dt.replace_time_zone("UTC"))
+    people = sound["user_id"].unique().sort().to_list()
+    rows, expected = [], []
+    for number, (since, until) in zip(range(200), periods(chance), strict=False):
+        user_id = chance.choice(people)
+        inside = sound.filter(pl.col("user_id") == user_id, pl.col("at").is_between(since, until, closed="left"))
+        body = wearers.totals(user_id, start_ts=since.isoformat(), end_ts=until.isoformat())
+        assert body["total_events"] == inside.height == sum(each["events_count"] for each in body["prosthesis_stats"])
+        assert body["total_duration"] == inside["signal_duration"].sum()
+        rows += [{"question": number, **each} for each in body["prosthesis_stats"]]
+        expected.append(recompute.totals(inside).with_columns(question=pl.lit(number)))
+    assert len(rows) > 150
+    assert_same_figures(
+        pl.concat(expected), pl.DataFrame(rows, infer_schema_length=None), "question", "prosthesis_type"
     )
-    summaries = {
-        user_id: wearers.get(user_id, f"/reports/{user_id}?from={since}&to={until}")["summary"]
-        for user_id in wearers.customers
-    }
-    rows = [{"user_id": user_id, **figures} for user_id, figures in summaries.items() if figures["movements"]]
-    assert_same_figures(expected, pl.DataFrame(rows, infer_schema_length=None), "user_id")
+
+
+def test_totals_of_all_history_are_exact_in_the_api(wearers: Wearers, events: pl.DataFrame, month: Marts) -> None:
+    people = {user_id: named for user_id, *named in month.query("SELECT user_id, name, email FROM crm_customers")}
+    for user_id in wearers.customers:
+        body = wearers.totals(user_id)
+        own = events.filter("sound", pl.col("user_id") == user_id)
+        assert [body["user_name"], body["user_email"]] == people[user_id]
+        assert (body["total_events"], body["total_duration"]) == (own.height, own["signal_duration"].sum())
+        assert body == wearers.totals(user_id)
 
 
 def test_every_hour_of_every_wearer_is_exact_in_the_api(wearers: Wearers, events: pl.DataFrame) -> None:
@@ -240,3 +237,27 @@ def test_the_days_that_the_api_lists_are_those_with_an_event(wearers: Wearers, e
         expected = sound.filter(pl.col("user_id") == user_id)["day"].sort(descending=True).to_list()
         listed = wearers.get(user_id, "/api/reports?limit=100")["reports"]
         assert [date.fromisoformat(report["date"]) for report in listed] == expected
+
+
+def test_deals_are_those_that_postgresql_counts(wearers: Wearers, month: Marts) -> None:
+    expected = recompute.rows(
+        month.settings.crm_database_url,
+        "SELECT status, currency::text, count(*) AS deals, count(amount) AS deals_with_amount, "
+        "count(*) - count(amount) AS deals_without_amount, sum(amount)::text AS amount_total, "
+        "round(avg(amount), 6)::text AS amount_mean, min(updated_at) AS oldest_updated_at, "
+        "max(updated_at) AS newest_updated_at FROM crm.deals GROUP BY 1, 2 ORDER BY 1, 2",
+    )
+    pipeline = pl.DataFrame(wearers.aggregate("deal-pipeline")["pipeline"], infer_schema_length=None)
+    times = pl.col("oldest_updated_at", "newest_updated_at").str.to_datetime(time_zone="UTC", time_unit="us")
+    assert pipeline.with_columns(times.dt.replace_time_zone(None)).equals(expected)
+    assert expected["deals_without_amount"].sum() > 0
+
+
+def test_audit_activity_is_exact_in_the_api(wearers: Wearers, month: Marts) -> None:
+    since, until = date(2026, 2, 3), date(2026, 2, 20)
+    trail = recompute.rows(month.settings.crm_database_url, "SELECT * FROM audit.events")
+    expected = recompute.audit(trail).filter(pl.col("date").is_between(since, until))
+    found = wearers.aggregate(f"audit-activity?from={since}&to={until}")["activity"]
+    actual = pl.DataFrame(found, infer_schema_length=None).with_columns(pl.col("date").str.to_date())
+    assert actual.height > 50
+    assert actual.cast(expected.schema).equals(expected)

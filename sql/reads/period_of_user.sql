@@ -3,8 +3,8 @@
 -- make: a day was made from `hour_builds`, and an hour from the events that its publication names first.
 -- Floats are sorted before they are added, so that the same question always gives the same bits. Rows of days are filtered after
 -- reading, as in `days_of_user.sql`.
--- Grain: prosthesis_type. Parameters: user_id; since, until (UTC, half-open); first_day, last_day (UTC, both included), day_builds;
--- hours (UTC), the whole ones; cut_hours (UTC); hour_builds, of the hours and of the cut ones.
+-- Grain: prosthesis_type. Parameters: user_id; since, until (UTC, half-open); first_day, last_day (UTC, both included) and day_builds
+-- of the whole days; cut_days, and in them hours, the whole ones, and cut_hours (UTC); hour_builds of the cut days.
 SELECT
     prosthesis_type,
     sum(movements) AS movements,
@@ -38,7 +38,7 @@ FROM
         amplitude_sum
     FROM user_prosthesis_stats_builds
     WHERE user_id = {user_id:UInt64}
-      AND toDate(hour) IN arrayMap(whole -> toDate(whole), {hours:Array(DateTime('UTC'))})
+      AND toDate(hour) IN {cut_days:Array(Date)}
       AND hour IN {hours:Array(DateTime('UTC'))}
       AND build_id IN {hour_builds:Array(UInt64)}
     UNION ALL

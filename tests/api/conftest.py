@@ -33,7 +33,7 @@ def empty_marts(settings: Settings) -> Iterator[Marts]:
 @contextmanager
 def serving(settings: Settings, changes: dict[str, Any]) -> Iterator[Client]:
     """The API on changed settings; it waits long, so that a slow machine fails no test."""
-    app = build_app(msgspec.structs.replace(settings, **changes), wait_s=60)
+    app = build_app(msgspec.structs.replace(settings, **changes), wait_s=60, dagster_wait_s=60)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 

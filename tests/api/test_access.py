@@ -37,10 +37,12 @@ def test_a_caller_sees_their_own(client: Client, issuer: Issuer, who: UUID, numb
     in_capitals = client.get(f"/reports/{str(who).upper()}", headers=caller).json()
     dates = client.get("/api/reports", headers=caller).json()
     day = client.get(f"/api/reports/{DAY}", headers=caller).json()
+    summary = client.get("/api/reports/summary", headers=caller).json()
 
     assert by_number == by_uuid == in_capitals
-    assert {body["user"]["user_id"] for body in (by_number, dates, day)} == {number}
-    assert by_number["summary"]["movements"] == movements
+    assert {body["user"]["user_id"] for body in (by_number, dates, day, summary)} == {number}
+    assert by_number["summary"]["movements"] == summary["summary"]["movements"] == movements
+    assert [prosthesis["movements"] for prosthesis in summary["prostheses"]] == [movements]
     assert [found["movements"] for found in dates["reports"]] == [movements]
     assert day["summary"]["movements"] == movements
     assert [hour["movements_count"] for hour in day["hourly_data"]] == [movements]
@@ -111,13 +113,15 @@ def test_a_reader_is_told_that_a_user_does_not_exist(client: Client, issuer: Iss
 def test_the_role_does_not_make_anyone_s_reports_one_s_own(client: Client, issuer: Issuer) -> None:
     caller = issuer.authorization(ADA_UUID, "reports-reader")
 
-    assert client.get("/api/reports", headers=caller).json()["user"]["user_id"] == ADA
+    for path in ("/api/reports", "/api/reports/summary", f"/api/reports/{DAY}"):
+        assert client.get(path, headers=caller).json()["user"]["user_id"] == ADA
 
 
 def test_a_caller_who_is_no_customer_has_no_reports_and_sees_no_one_s(client: Client, issuer: Issuer) -> None:
     caller = issuer.authorization(NOBODY_UUID)
     paths = [
         "/api/reports",
+        "/api/reports/summary",
         f"/api/reports/{DAY}",
         f"/reports/{NOBODY_UUID}",
         f"/reports/{ADA}",
@@ -126,7 +130,7 @@ def test_a_caller_who_is_no_customer_has_no_reports_and_sees_no_one_s(client: Cl
 
     answers = [client.get(path, headers=caller) for path in paths]
 
-    assert [answer.status_code for answer in answers] == [404, 404, 404, 403, 403]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 404, 403, 403]
     assert answers[0].json()["detail"] == "Your account does not belong to a customer, so it has no reports."
 
 

@@ -6,13 +6,21 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 
+from api import schemas
 from api.app import build_app, create_app
+from api.errors import Problem
+from api.examples import EXAMPLES
+from api.refresh import RefreshForm
+from api.totals import TotalsForm
 from resources.errors import SettingsError
 from resources.settings import Settings
 from tests.api.conftest import Client
@@ -74,20 +82,32 @@ def test_the_documentation_needs_no_outside_address(away: Client) -> None:
     assert {link for link in page.links if link.startswith("#")} <= page.places
 
 
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of every route."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
 def test_the_documentation_shows_every_route_parameter_and_answer(away: Client) -> None:
     document = away.get("/schema/openapi.json").json()
     page = away.get("/schema").text
 
-    assert sorted(document["paths"]) == [
-        "/api/reports",
-        "/api/reports/{date}",
-        "/health",
-        "/health/live",
-        "/health/ready",
-        "/reports/{user_id}",
+    assert sorted((path, method) for path, method, _ in operations(document)) == [
+        ("/api/reports", "get"),
+        ("/api/reports/summary", "get"),
+        ("/api/reports/{date}", "get"),
+        ("/api/v1/aggregates/audit-activity", "get"),
+        ("/api/v1/aggregates/deal-pipeline", "get"),
+        ("/api/v1/refresh", "post"),
+        ("/api/v1/refresh/{refresh_id}", "get"),
+        ("/health", "get"),
+        ("/health/live", "get"),
+        ("/health/ready", "get"),
+        ("/report", "post"),
+        ("/reports/{user_id}", "get"),
     ]
-    for path, item in document["paths"].items():
-        operation = item["get"]
+    for path, _, operation in operations(document):
         assert f"<code>{path}</code>" in page
         assert operation["summary"] in page
         for parameter in operation.get("parameters", []):
@@ -97,10 +117,28 @@ def test_the_documentation_shows_every_route_parameter_and_answer(away: Client) 
     }
 
 
+def test_every_body_has_an_example_that_is_one(away: Client) -> None:
+    document = away.get("/schema/openapi.json").json()
+    structs = {**vars(schemas), "Problem": Problem, "TotalsForm": TotalsForm, "RefreshForm": RefreshForm}
+    shown = set()
+    for path, _, operation in operations(document):
+        if not path.startswith("/health"):
+            parts = [operation.get("requestBody", {}), *operation["responses"].values()]
+            found = [
+                media["examples"] for part in parts for media in part.get("content", {}).values() if "examples" in media
+            ]
+            # One for the answer, one for the problem, and one for the question where it has a body.
+            assert len(found) == 2 + ("requestBody" in operation), path
+            for name, example in ((name, example["value"]) for examples in found for name, example in examples.items()):
+                assert msgspec.to_builtins(msgspec.convert(example, structs[name])).items() >= example.items()
+                shown.add(name)
+    assert shown == EXAMPLES.keys()
+
+
 def test_the_document_says_which_routes_need_a_token(away: Client) -> None:
     document = away.get("/schema/openapi.json").json()
 
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     assert document["security"] == [{"bearer": []}]
-    open_to_all = {path for path, item in document["paths"].items() if item["get"].get("security") == [{}]}
+    open_to_all = {path for path, _, operation in operations(document) if operation.get("security") == [{}]}
     assert open_to_all == {"/health", "/health/live", "/health/ready"}

@@ -12,6 +12,8 @@ from tests.api.conftest import Client
 from tests.api.sample import BOTH_DAYS, FIRST, FIRST_DAY, HAND, NEXT_MORNING, SECOND, fill
 from tests.api.world import ADA, ADA_UUID, CUSTOMERS, Issuer, Marts, worn
 
+PATHS = [f"/reports/{ADA}", f"/reports/{ADA_UUID}", "/api/reports", "/api/reports/summary", "/api/reports/2026-07-01"]
+
 
 def reload(client: Client) -> None:
     client.app.state.reads.follower.look()
@@ -60,11 +62,19 @@ def test_a_customer_who_left_the_crm_reads_nothing(client: Client, marts: Marts,
     marts.customers(CUSTOMERS[1:])
     reload(client)
 
-    paths = ["/api/reports", "/api/reports/2026-07-01", f"/reports/{ADA_UUID}", f"/reports/{ADA}"]
-    assert [client.get(path, headers=ada).status_code for path in paths] == [404, 404, 404, 403]
+    paths = [
+        "/api/reports",
+        "/api/reports/summary",
+        "/api/reports/2026-07-01",
+        f"/reports/{ADA_UUID}",
+        f"/reports/{ADA}",
+    ]
+    assert [client.get(path, headers=ada).status_code for path in paths] == [404, 404, 404, 404, 403]
+    asked = [client.post("/report", json={"user_id": who}, headers=ada) for who in (str(ADA_UUID), ADA)]
+    assert [answer.status_code for answer in asked] == [404, 403]
 
 
-@pytest.mark.parametrize("path", [f"/reports/{ADA}", f"/reports/{ADA_UUID}", "/api/reports", "/api/reports/2026-07-01"])
+@pytest.mark.parametrize("path", PATHS)
 def test_an_answer_says_how_it_may_be_kept(client: Client, marts: Marts, ada: dict[str, str], path: str) -> None:
     answer = client.get(path, headers=ada)
 
@@ -76,7 +86,7 @@ def test_an_answer_says_how_it_may_be_kept(client: Client, marts: Marts, ada: di
     assert answer.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("path", [f"/reports/{ADA}", f"/reports/{ADA_UUID}", "/api/reports", "/api/reports/2026-07-01"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("held", ["{}", 'W/{}, "another"', '"x",  {}'])
 def test_an_edition_that_the_caller_holds_is_not_sent_again(
     client: Client, ada: dict[str, str], path: str, held: str
@@ -93,7 +103,7 @@ def test_an_edition_that_the_caller_holds_is_not_sent_again(
 def test_a_304_is_answered_from_memory(marts: Marts, serve: Callable[..., Client], ada: dict[str, str]) -> None:
     fill(marts)
     client = serve(marts.settings)
-    paths = [f"/reports/{ADA}", "/api/reports", "/api/reports/2026-07-01"]
+    paths = [f"/reports/{ADA}", "/api/reports", "/api/reports/summary", "/api/reports/2026-07-01"]
     tags = {path: client.get(path, headers=ada).headers["ETag"] for path in paths}
 
     with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +111,7 @@ def test_a_304_is_answered_from_memory(marts: Marts, serve: Callable[..., Client
         found = [client.get(path, headers=ada | {"If-None-Match": tag}).status_code for path, tag in tags.items()]
         failed = [client.get(path, headers=ada).status_code for path in paths]
 
-    assert (found, failed) == ([304, 304, 304], [500, 500, 500])
+    assert (found, failed) == ([304] * 4, [500] * 4)
 
 
 def test_a_tag_changes_with_builds_caller_and_parameters(
@@ -119,8 +129,10 @@ def test_a_tag_changes_with_builds_caller_and_parameters(
         tag("/api/reports?limit=1"),
         tag("/api/reports/2026-07-01"),
         tag("/api/reports/2026-07-02"),
+        tag("/api/reports/summary"),
+        tag("/api/reports/summary?from=2026-07-02"),
     ]
-    assert len(set(before)) == 7
+    assert len(set(before)) == 9
     assert tag(f"/reports/{ADA}?from=2026-07-01&to=2026-07-02") == before[0]
 
     marts.day(SECOND, [NEXT_MORNING])
@@ -138,8 +150,10 @@ def test_before_anything_is_published_reports_are_not_there_yet(
     marts: Marts, serve: Callable[..., Client], ada: dict[str, str]
 ) -> None:
     client = serve(marts.settings)
-    answers = [client.get(path, headers=ada) for path in ("/api/reports", f"/reports/{ADA}", "/health/ready")]
-    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    paths = ("/api/reports", "/api/reports/summary", f"/reports/{ADA}", "/health/ready")
+    answers = [client.get(path, headers=ada) for path in paths]
+    answers.append(client.post("/report", json={"user_id": ADA}, headers=ada))
+    assert [answer.status_code for answer in answers] == [503] * 5
     assert answers[0].json()["type"] == "urn:bionicpro:problem:not-published"
 
     marts.customers(CUSTOMERS)

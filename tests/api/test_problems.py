@@ -18,7 +18,7 @@ from api.deadline import Deadline
 from resources.errors import WarehouseUnavailable
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
-from tests.api.world import ADA, CUSTOMERS, Issuer, Marts, worn
+from tests.api.world import ADA, ADA_UUID, CUSTOMERS, Issuer, Marts, worn
 
 MEMBERS = {"type", "title", "status", "detail", "request_id"}
 
@@ -91,6 +91,11 @@ def test_a_period_of_400_days_is_not_too_long(untouched: Client, issuer: Issuer)
     [
         ("GET", "/", 404),
         ("GET", "/reports", 404),
+        ("GET", "/report", 405),
+        ("GET", "/api/v1/refresh", 405),
+        ("POST", "/api/v1/aggregates/deal-pipeline", 405),
+        ("GET", "/api/v1/aggregates", 404),
+        ("POST", "/report", 401),
         ("GET", "/reports/7/8", 404),
         ("GET", "/schema/missing", 404),
         ("POST", "/reports/7", 405),
@@ -125,10 +130,20 @@ def test_a_request_keeps_the_name_that_its_caller_gave_it_where_that_is_plain(aw
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/reports", "/api/reports/2026-07-01", f"/reports/{ADA}", "/health", "/health/ready"]
+    "path",
+    [
+        "/api/reports",
+        "/api/reports/summary",
+        "/api/reports/2026-07-01",
+        f"/reports/{ADA}",
+        "/api/v1/aggregates/deal-pipeline",
+        "/api/v1/aggregates/audit-activity",
+        "/health",
+        "/health/ready",
+    ],
 )
 def test_without_a_warehouse_everything_but_life_is_503(away: Client, issuer: Issuer, path: str) -> None:
-    answer = away.get(path, headers=issuer.authorization())
+    answer = away.get(path, headers=issuer.authorization(ADA_UUID, "reports-manager"))
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert set(answer.json()) == MEMBERS

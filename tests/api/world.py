@@ -118,7 +118,13 @@ class Marts:
         self._insert(
             "crm_customers_builds",
             [
-                {"user_id": number, "user_uuid": uuid, "name": name, "build_id": build.build_id}
+                {
+                    "user_id": number,
+                    "user_uuid": uuid,
+                    "name": name,
+                    "email": f"{name.lower()}@example.test",
+                    "build_id": build.build_id,
+                }
                 for number, uuid, name in customers
             ],
         )
@@ -138,12 +144,38 @@ class Marts:
         """Write a build of a day of reports without publishing it."""
         self._insert("user_daily_reports_builds", [_daily(row, day, build_id) for row in rows])
 
-    def hour(self, hour: datetime, rows: list[dict[str, Any]]) -> int:
+    def hour(self, hour: datetime, rows: list[dict[str, Any]], inputs: tuple[int, ...] = ()) -> int:
         """Publish an hour of stats; returns its build."""
-        build = self._build("user_prosthesis_stats", hour, rows=len(rows))
+        build = self._build("user_prosthesis_stats", hour, rows=len(rows), inputs=inputs)
         self._insert("user_prosthesis_stats_builds", [_hourly(row, hour, build.build_id) for row in rows])
         publications.publish(self.warehouse, [build], "stats-run")
         return build.build_id
+
+    def events(self, hour: datetime, rows: list[dict[str, Any]]) -> int:
+        """Publish an hour of events; returns its build."""
+        build = self._build("telemetry_events", hour, rows=len(rows))
+        self._insert("telemetry_events_builds", [row | {"build_id": build.build_id} for row in rows])
+        publications.publish(self.warehouse, [build], "events-run")
+        return build.build_id
+
+    def deals(self, rows: list[dict[str, Any]]) -> Build:
+        """Publish a snapshot of the deals."""
+        build = self._build("deal_pipeline", EPOCH, rows=len(rows))
+        self._insert("deal_pipeline_builds", [row | {"build_id": build.build_id} for row in rows])
+        publications.publish(self.warehouse, [build], "deals-run")
+        return build
+
+    def audit(self, day: date, rows: list[dict[str, Any]]) -> Build:
+        """Publish a day of the audit trail."""
+        midnight = datetime.combine(day, clock_time(), UTC)
+        build = self._build("audit_activity", midnight, rows=len(rows))
+        build = msgspec.structs.replace(build, watermark=midnight + timedelta(hours=20) if rows else EPOCH)
+        self._insert(
+            "audit_activity_builds",
+            [row | {"day": day, "last_event_at": build.watermark, "build_id": build.build_id} for row in rows],
+        )
+        publications.publish(self.warehouse, [build], f"audit-{day}")
+        return build
 
     def published(self, day: date) -> Publication:
         """The current publication of a day of reports."""

@@ -1,0 +1,142 @@
+"""Routes to what is read of all customers together, for managers: numbers, never a name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Annotated, Any
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from api.answers import Reads
+from api.asking import DAY, AskedBy, DataOperation, asked, known_parameters
+from api.auth import MANAGER, only_for
+from api.edition import Answer, Asked, edition
+from api.errors import documented
+from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
+from api.schemas import AuditActivity, AuditCount, DealPipeline, DealStage, Period
+from resources.errors import NotPublished
+
+_CENTS = Decimal("0.01")
+_MEAN_DIGITS = Decimal("0.000001")
+_EXACT = Context(prec=60)
+"""More digits than any total has, so that nothing but the last step of a mean rounds."""
+
+
+@get(
+    "/deal-pipeline",
+    summary="Deals by status",
+    description=(
+        f"How many deals there are of each status and currency, and of what amount. For the role `{MANAGER}`. Money"
+        " is a decimal number in a string."
+    ),
+    operation_class=DataOperation,
+    response_description="The deals",
+    responses=documented(304, 401, 403, 422, 503),
+)
+async def deals(request: AskedBy, reads: NamedDependency[Reads]) -> Answer[DealPipeline]:
+    """Deals by status and currency."""
+    return await reads.answer(deal_pipeline, asked(request))
+
+
+@get(
+    "/audit-activity",
+    summary="What the staff did by day",
+    description=(
+        f"How often what was done to which kind of entity, by day. For the role `{MANAGER}`. Without a period: the"
+        f" last {SHOWN_DAYS} published days. A period has {LONGEST_PERIOD_DAYS} days at most."
+    ),
+    operation_class=DataOperation,
+    response_description="The activity",
+    responses=documented(304, 401, 403, 422, 503),
+)
+async def audit(
+    request: AskedBy,
+    reads: NamedDependency[Reads],
+    since: Annotated[
+        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
+    ] = None,
+    until: Annotated[
+        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
+    ] = None,
+) -> Answer[AuditActivity]:
+    """Activity by day, action and kind of entity."""
+    return await reads.answer(audit_activity, asked(request), since, until)
+
+
+def deal_pipeline(reads: Reads, asked: Asked) -> Answer[DealPipeline]:
+    """The deals of the current snapshot. Raises `NotPublished`."""
+    part = reads.follower.aggregates().deals
+    if part is None:
+        raise NotPublished("deal_pipeline has nothing published yet.")
+    current = edition(asked, [], [part], "deals")
+    if current.held_by(asked):
+        return Answer(current, None)
+    with reads.pool.connection() as warehouse:
+        rows = warehouse.rows("reads/deals_by_status", build_id=part.build_id)
+    body = DealPipeline(
+        pipeline=[_stage(*row) for row in rows], publication=current.publication, freshness=current.freshness
+    )
+    return Answer(current, body)
+
+
+def audit_activity(reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None) -> Answer[AuditActivity]:
+    """The activity of a period. Raises `NotPublished`, `Invalid`."""
+    days = reads.follower.aggregates().audit
+    if not days:
+        raise NotPublished("audit_activity has nothing published yet.")
+    first, last = period(days, since, until)
+    parts = between(days, first, last)
+    current = edition(asked, [], [*parts.values()], "audit", first, last)
+    if current.held_by(asked):
+        return Answer(current, None)
+    body = AuditActivity(
+        period=Period(since=first, until=last),
+        activity=_counts(reads, list(parts), [part.build_id for part in parts.values()]),
+        publication=current.publication,
+        freshness=current.freshness,
+    )
+    return Answer(current, body)
+
+
+def _counts(reads: Reads, days: list[dt.date], builds: list[int]) -> list[AuditCount]:
+    if not days:
+        return []
+    with reads.pool.connection() as warehouse:
+        rows = warehouse.rows("reads/audit_of_days", since=min(days), until=max(days), builds=builds)
+    return [
+        AuditCount(date=day, action=action, entity_type=entity_type, events=events, actors=actors)
+        for day, action, entity_type, events, actors in rows
+    ]
+
+
+def _stage(  # noqa: PLR0913, PLR0917 - a row
+    status: str, currency: str, deals: int, with_amount: int, total: Decimal | None, oldest: Any, newest: Any
+) -> DealStage:
+    return DealStage(
+        status=status,
+        currency=currency,
+        deals=deals,
+        deals_with_amount=with_amount,
+        deals_without_amount=deals - with_amount,
+        amount_total=_money(total, _CENTS),
+        amount_mean=_money(_EXACT.divide(total, with_amount) if total is not None else None, _MEAN_DIGITS),
+        oldest_updated_at=oldest,
+        newest_updated_at=newest,
+    )
+
+
+def _money(amount: Decimal | None, digits: Decimal) -> Decimal | None:
+    if amount is None:
+        return None
+    return amount.quantize(digits, ROUND_HALF_UP, _EXACT)
+
+
+routes = Router(
+    "/api/v1/aggregates",
+    route_handlers=[deals, audit],
+    guards=[only_for(MANAGER), known_parameters],
+    tags=["Aggregates"],
+)

@@ -1,0 +1,26 @@
+"""A document as the answer to a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import chain
+
+from litestar.response import Stream
+
+from api.export.document import Document, file_name
+from api.export.files import file_chunks
+from api.export.formats import Format
+
+
+async def file_response(
+    document: Document, form: Format, headers: Mapping[str, str], sheet: str | None = None
+) -> Stream:
+    """The file, written by a thread while it is sent; `headers` are those that the JSON would have.
+
+    Raises `Invalid`, and whatever goes wrong before the first piece: from then on, it can only break off.
+    """
+    chunks = file_chunks(document, form, sheet)
+    first = await asyncio.to_thread(next, chunks, b"")
+    named = {"Content-Disposition": f'attachment; filename="{file_name(document, form, sheet)}"'}
+    return Stream(chain([first], chunks), media_type=form.media_type, headers={**headers, **named})

@@ -1,0 +1,139 @@
+"""What one user did over a period that is given to the second, by type of prosthesis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import Router, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec import Meta
+
+from api.answers import Reads
+from api.asking import AskedBy, DataOperation, known_parameters
+from api.bodies import JsonBody
+from api.customers import customer_key
+from api.edition import Answer, Asked, edition
+from api.errors import FieldProblem, Invalid, documented
+from api.pieces import pieces
+from api.published import Published
+from api.schemas import TypeTotals, User, UserTotals
+from resources.publications import DAY, Publication, naive
+
+_Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class TotalsForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose totals, and of which instants."""
+
+    user_id: Annotated[int | str, Meta(description="The customer's number in the CRM, or UUID at Keycloak")]
+    start_ts: Annotated[
+        _Instant | None, Meta(description="First instant (ISO 8601 with a zone, whole seconds); else all kept history")
+    ] = None
+    end_ts: Annotated[_Instant | None, Meta(description="First instant after the period, in the same form")] = None
+
+    def key(self) -> int | UUID:
+        """Who is asked about. Raises `Invalid`, also for a period that cannot be used."""
+        for name, moment in (("end_ts", self.end_ts), ("start_ts", self.start_ts)):
+            if moment and moment.microsecond:
+                raise Invalid(FieldProblem(name, "Is given more exactly than to the second"))
+        if self.start_ts and self.end_ts and self.start_ts > self.end_ts:
+            raise Invalid(FieldProblem("start_ts", "Is after `end_ts`"))
+        return customer_key(str(self.user_id))
+
+
+@post(
+    "/report",
+    status_code=200,
+    dto=JsonBody[TotalsForm],
+    return_dto=None,
+    summary="Totals of a user over a period, to the second",
+    description=(
+        "One's own totals, or with the role `reports-reader` anyone's, by type of prosthesis, of the events in"
+        " `[start_ts, end_ts)`. A bound that is left out is the beginning or the end of all kept history."
+    ),
+    operation_class=DataOperation,
+    response_description="The totals",
+    responses=documented(401, 403, 404, 415, 422, 503),
+)
+async def totals_of_user(
+    request: AskedBy, reads: NamedDependency[Reads], data: JSONBody[TotalsForm]
+) -> Answer[UserTotals]:
+    """Totals of a period."""
+    # A POST is no cached GET: it is always answered in full.
+    asked = Asked(caller=request.user, held="")
+    return await reads.answer(user_totals, asked, data.key(), data.start_ts, data.end_ts)
+
+
+def user_totals(
+    reads: Reads, asked: Asked, wanted: int | UUID, since: datetime | None, until: datetime | None
+) -> Answer[UserTotals]:
+    """Totals of the events of one user in `[since, until)`, or of all kept history."""
+    published = reads.follower.published()
+    user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
+    since, until = _within_history(published, since, until)
+    parts = [part for at, part in _days(published).items() if at < until and since < at + DAY]
+    current = edition(asked, [published.customers], parts, "totals", user.user_id, since, until)
+    found = _by_type(reads, published, user, since, until) if parts else []
+    with reads.pool.connection() as warehouse:
+        email = warehouse.rows("reads/email_of_customer", build_id=published.customers.build_id, user_id=user.user_id)
+    body = UserTotals(
+        user_name=user.name,
+        user_email=email[0][0],
+        total_events=sum(totals.events_count for totals in found),
+        total_duration=sum(totals.total_duration for totals in found),
+        prosthesis_stats=found,
+        publication=current.publication,
+        freshness=current.freshness,
+    )
+    return Answer(current, body)
+
+
+def _by_type(reads: Reads, published: Published, user: User, since: datetime, until: datetime) -> list[TypeTotals]:
+    days = _days(published)
+    cut = pieces(since, until)
+    whole = [at for at in cut.days if at in days]
+    with reads.pool.connection() as warehouse:
+        rows = warehouse.rows(
+            "reads/period_of_user",
+            user_id=user.user_id,
+            since=naive(since),
+            until=naive(until),
+            first_day=min(whole, default=since).date(),
+            last_day=max(whole, default=since).date(),
+            day_builds=[days[at].build_id for at in whole],
+            cut_days=[at.date() for at in cut.cut_days],
+            hours=[naive(hour) for hour in cut.hours],
+            cut_hours=[naive(hour) for hour in cut.cut_hours],
+            hour_builds=[build for at in cut.cut_days if at in days for build in days[at].inputs],
+        )
+    return [_totals(*row) for row in rows]
+
+
+def _totals(prosthesis_type: str, events: int, duration_ms: int, frequency_hz: int, amplitude: float) -> TypeTotals:
+    return TypeTotals(
+        prosthesis_type=prosthesis_type,
+        events_count=events,
+        total_duration=duration_ms,
+        avg_amplitude=amplitude / events,
+        avg_frequency=frequency_hz / events,
+    )
+
+
+def _within_history(published: Published, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """The part of `[since, until)` that lies in the published days; where none does, nothing."""
+    days = _days(published)
+    first, end = min(days), max(days) + DAY
+    since = min(max(since or first, first), end).astimezone(UTC)
+    return since, max(since, min(until or end, end)).astimezone(UTC)
+
+
+def _days(published: Published) -> dict[datetime, Publication]:
+    """Publications by the first instant of their day."""
+    return {datetime.combine(day, time(), UTC): part for day, part in published.days.items()}
+
+
+routes = Router("/", route_handlers=[totals_of_user], guards=[known_parameters], tags=["Reports"])

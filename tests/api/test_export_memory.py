@@ -1,0 +1,71 @@
+"""Big exports in little memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+# In a fresh process, so that nothing but the export is measured; everything that it loads counts.
+PROGRAM = """
+import sys
+from datetime import UTC, datetime, timedelta
+import api.app
+from api.export.files import file_chunks
+from api.export.formats import Format
+from api.export.reports import of_events
+from api.schemas import Period, User
+from uuid import UUID
+
+def most_kb():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+def events(count):
+    return (
+        (number, BEGIN + timedelta(seconds=31 * number), "hand", "biceps", 50, 20, number / 7, None, 55.5, 0, "Grip 2",
+         "4b3a9d9c-1f7e-4f5b-a1f4-6f1c3c1e6a0e", f"CHIP-{number % 3}", 55.75, 37.61, BEGIN)
+        for number in range(count)
+    )
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+form, rows, times = Format(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+idle = most_kb()
+largest = 0
+for time in range(times):
+    user = User(user_id=time, user_uuid=UUID(int=time), name=f"Ada {time}")
+    document = of_events(user, Period(since=BEGIN.date(), until=BEGIN.date()), None, events(rows))
+    size = 0
+    for chunk in file_chunks(document, form):
+        size += len(chunk)
+        largest = max(largest, len(chunk))
+print(size, largest, most_kb() - idle)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    ("form", "rows", "times"),
+    [("csv", 1_000_000, 1), ("parquet", 1_000_000, 1), ("xlsx", 50_000, 1), ("pdf", 100_000, 1), ("pdf", 100, 60)],
+)
+def test_exports_stay_under_100_mb_above_idle(form: str, rows: int, times: int) -> None:
+    program = [sys.executable, "-c", PROGRAM, form, str(rows), str(times)]
+
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    size, largest, taken_kb = map(int, done.stdout.split())
+    assert size > 10_000
+    assert largest < 4_000_000
+    assert taken_kb < 100_000
+
+
+def test_an_api_that_exports_nothing_loads_nothing_for_it() -> None:
+    program = "import sys, api.export.response; print({'pyarrow', 'xlsxwriter', 'typst', 'pandas'} & set(sys.modules))"
+
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout == "set()\n"

@@ -1,0 +1,295 @@
+"""Refreshes: asked of Dagster, found again, followed, and never in the way of anything when Dagster is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from api.app import build_app
+from resources import orchestrator
+from resources.migrations import migrate
+from resources.settings import Settings
+from resources.warehouse import Warehouse
+from stack.seed import seed
+from tests.api.conftest import Client, serving
+from tests.api.dagster_server import RECORDED, FakeDagster, fake_dagster, real_dagster
+from tests.api.world import ADA_UUID, Issuer
+from tests.engines import wait_until
+
+REFRESH = "/api/v1/refresh"
+RUN = RECORDED["launched"]["data"]["launchRun"]["run"]["runId"]
+FIRST_DAY = date(2024, 1, 1)
+RECORDED_BODY = {
+    "id": RUN,
+    "state": "running",
+    "steps": {"done": 0, "total": 6},
+    "marts": list(orchestrator.MARTS),
+    "period": {"from": "2026-11-19", "to": "2026-11-20"},
+}
+
+
+@pytest.fixture
+def dagster() -> Iterator[FakeDagster]:
+    with fake_dagster() as fake:
+        yield fake
+
+
+@pytest.fixture
+def client(dagster: FakeDagster, trusted: dict[str, Any], closed_port: int) -> Iterator[Client]:
+    """The API with a Dagster and without a warehouse, which it does not need for this."""
+    settings = Settings(clickhouse_port=closed_port, dagster_webserver_url=dagster.address, reports_first_day=FIRST_DAY)
+    with serving(settings, trusted) as client:
+        yield client
+
+
+@pytest.fixture
+def admin(issuer: Issuer) -> dict[str, str]:
+    return issuer.authorization(ADA_UUID, "reports-admin")
+
+
+def test_a_refresh_is_launched_and_its_address_is_told(
+    client: Client, dagster: FakeDagster, admin: dict[str, str]
+) -> None:
+    dagster.says("Active", "none_active", "none_active", "one_active")
+    dagster.says("Launch", "launched")
+
+    question = {"marts": ["user_daily_reports", "crm_customers"], "from": "2024-02-01", "to": "2024-02-03"}
+    answer = client.post(REFRESH, json=question, headers=admin)
+
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"{REFRESH}/{RUN}")
+    assert answer.json() == RECORDED_BODY
+    assert answer.headers["Cache-Control"] == "no-store"
+    [launched] = [variables["params"] for operation, variables in dagster.asked if operation == "Launch"]
+    tags = {tag["key"]: tag["value"] for tag in launched["executionMetadata"]["tags"]}
+    assert launched["selector"]["assetSelection"] == [{"path": ["crm_customers"]}, {"path": ["user_daily_reports"]}]
+    assert tags["dagster/asset_partition_range_start"] == "2024-02-01"
+    assert tags["dagster/asset_partition_range_end"] == "2024-02-03"
+    assert {key: value for key, value in dagster.asked[0][1]["filter"].items() if key == "tags"} == {
+        "tags": [{"key": "reports/request", "value": tags["reports/request"]}]
+    }
+
+
+def test_the_same_request_is_answered_with_the_run_that_is_on(
+    client: Client, dagster: FakeDagster, admin: dict[str, str]
+) -> None:
+    dagster.says("Active", "one_active")
+
+    answer = client.post(REFRESH, json={}, headers=admin)
+
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"{REFRESH}/{RUN}")
+    assert dagster.operations() == ["Active"]
+
+
+def test_the_same_request_from_several_callers_at_once_is_launched_once(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster.says("Active", "none_active")
+    dagster.says("Launch", "launched")
+    launching, together = threading.Event(), threading.Barrier(4)
+    plainly = dagster.answer
+
+    def answer(question: dict[str, Any]) -> Any:
+        if "launchRun" in question["query"]:
+            dagster.says("Active", "one_active")
+            assert launching.wait(60)
+        elif not launching.is_set():
+            together.wait(60)
+            launching.set()
+        return plainly(question)
+
+    monkeypatch.setattr(dagster, "answer", answer)
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: client.post(REFRESH, json={}, headers=admin), range(4)))
+
+    assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(202, RUN)}
+    assert dagster.operations().count("Launch") == 1
+
+
+def test_requests_are_the_same_where_they_ask_for_the_same(
+    client: Client, dagster: FakeDagster, admin: dict[str, str]
+) -> None:
+    dagster.says("Active", "one_active")
+    today = datetime.now(UTC).date()
+    kept = today - timedelta(days=365)
+
+    def key(**body: Any) -> str:
+        assert client.post(REFRESH, json=body, headers=admin).status_code == 202
+        value: str = dagster.asked[-1][1]["filter"]["tags"][0]["value"]
+        return value
+
+    assert key() == key(marts=None, to=str(today)) == key(marts=list(reversed(orchestrator.MARTS)))
+    assert key() == key(**{"from": str(max(kept, FIRST_DAY)), "to": str(today)})
+    others = [
+        key(to=str(today - timedelta(days=1))),
+        key(**{"from": "2024-02-01"}),
+        key(marts=["crm_customers"]),
+        key(marts=["telemetry_events"]),
+    ]
+    assert len({key(), *others}) == 5
+
+
+def test_snapshots_alone_have_no_days(client: Client, dagster: FakeDagster, admin: dict[str, str]) -> None:
+    dagster.says("Active", "none_active", "none_active", "none_active")
+    dagster.says("Launch", "launched")
+    dagster.says("Look", "another")
+
+    answer = client.post(REFRESH, json={"marts": ["crm_customers"]}, headers=admin)
+
+    [launched] = [variables["params"] for operation, variables in dagster.asked if operation == "Launch"]
+    assert [tag["key"] for tag in launched["executionMetadata"]["tags"]] == ["reports/request"]
+    assert (answer.status_code, answer.json()["period"]) == (202, None)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ("starting", ("running", 0, 6)),
+        ("started", ("running", 2, 6)),
+        ("succeeded", ("succeeded", 6, 6)),
+        ("failed", ("failed", 0, 1)),
+    ],
+)
+def test_progress_is_told(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], recorded: str, expected: tuple[str, int, int]
+) -> None:
+    dagster.says("Look", recorded)
+    run = RECORDED[recorded]["data"]["runOrError"]["runId"]
+
+    answer = client.get(f"{REFRESH}/{run}", headers=admin)
+
+    body = answer.json()
+    assert (answer.status_code, body["id"]) == (200, run)
+    assert (body["state"], body["steps"]["done"], body["steps"]["total"]) == expected
+    assert dagster.asked == [("Look", {"run": run})]
+
+
+@pytest.mark.parametrize("recorded", ["unknown", "another"])
+def test_a_run_that_is_no_refresh_is_not_found(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], recorded: str
+) -> None:
+    dagster.says("Look", recorded)
+
+    assert client.get(f"{REFRESH}/{RUN}", headers=admin).status_code == 404
+
+
+@pytest.mark.parametrize("roles", [(), ("reports-reader", "reports-manager"), ("reports-administrator",)])
+def test_refreshing_is_for_admins_only(
+    client: Client, dagster: FakeDagster, issuer: Issuer, roles: tuple[str, ...]
+) -> None:
+    caller = issuer.authorization(ADA_UUID, *roles)
+
+    assert client.post(REFRESH, json={"nonsense": 1}, headers=caller).status_code == 403
+    assert client.get(f"{REFRESH}/{RUN}", headers=caller).status_code == 403
+    assert [client.post(REFRESH, json={}).status_code, client.get(f"{REFRESH}/{RUN}").status_code] == [401, 401]
+    assert dagster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"marts": []}, ["marts"]),
+        ({"marts": "crm_customers"}, ["marts"]),
+        ({"marts": ["crm_customers", "customers"]}, ["marts"]),
+        ({"marts": [7]}, ["marts"]),
+        ({"from": "2024-02-30"}, ["from"]),
+        ({"from": 20240201}, ["from"]),
+        ({"from": "2024-02-01T00:00:00Z"}, ["from"]),
+        ({"from": "2024-02-02", "to": "2024-02-01"}, ["from"]),
+        ({"from": "2023-12-31"}, ["from"]),
+        ({"from": "9999-12-31", "to": "0001-01-01"}, ["from", "to"]),
+        ({"marts": ["crm_customers", "deal_pipeline"], "from": "2024-02-01", "to": "2024-02-02"}, ["from", "to"]),
+        ({"mart": "crm_customers", "since": "2024-02-01"}, ["mart", "since"]),
+        ({"marts": ["x"], "to": "soon"}, ["marts", "to"]),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], body: dict[str, Any], fields: list[str]
+) -> None:
+    answer = client.post(REFRESH, json=body, headers=admin)
+
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, fields)
+    assert dagster.asked == []
+
+
+@pytest.mark.parametrize("operation", ["Active", "Launch"])
+@pytest.mark.parametrize("recorded", ["refused", "not_understood"])
+def test_a_dagster_that_refuses_is_503_without_its_words(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], operation: str, recorded: str
+) -> None:
+    dagster.says("Active", "none_active")
+    dagster.says("Launch", "launched")
+    RECORDED.setdefault("refused_list", {"data": {"runsOrError": RECORDED["refused"]["data"]["launchRun"]}})
+    dagster.says(operation, "refused_list" if (operation, recorded) == ("Active", "refused") else recorded)
+
+    answer = client.post(REFRESH, json={}, headers=admin)
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:bionicpro:problem:refresh-away")
+    assert "nomart" not in answer.text and "nope" not in answer.text
+
+
+def away_within(settings: Settings, admin: dict[str, str], seconds: float) -> None:
+    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
+        for method, path in (("POST", REFRESH), ("GET", f"{REFRESH}/{RUN}")):
+            began = time.monotonic()
+            answer = client.request(method, path, json={} if method == "POST" else None, headers=admin)
+            assert time.monotonic() - began < seconds
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:bionicpro:problem:refresh-away")
+            assert answer.headers["Retry-After"] == "10"
+            assert "127.0.0.1" not in answer.text
+
+
+def test_dagster_away_is_503(trusted: dict[str, Any], closed_port: int, admin: dict[str, str]) -> None:
+    for address in ("", f"http://127.0.0.1:{closed_port}", "http://[", "nonsense"):
+        away_within(Settings(clickhouse_port=closed_port, dagster_webserver_url=address, **trusted), admin, 2)
+
+
+def test_a_dagster_that_takes_connections_and_says_nothing_is_503_within_two_seconds(
+    trusted: dict[str, Any], closed_port: int, silent_port: int, admin: dict[str, str]
+) -> None:
+    address = f"http://127.0.0.1:{silent_port}"
+    away_within(Settings(clickhouse_port=closed_port, dagster_webserver_url=address, **trusted), admin, 2)
+
+
+def test_a_real_dagster_builds_what_was_asked_for(
+    fresh_settings: Callable[[], Settings], trusted: dict[str, Any], tmp_path: Path, admin: dict[str, str]
+) -> None:
+    settings = fresh_settings()
+    migrate(settings)
+    now = datetime.now(UTC)
+    yesterday = now.date() - timedelta(days=1)
+    sources = settings.crm_database_url, settings.telemetry_database_url
+    seed(*sources, customers=3, days=1, events_per_day=50, seed=1, last_day=yesterday, now=now)
+    question = {"from": str(yesterday), "to": str(yesterday)}
+
+    with real_dagster(settings, tmp_path) as address:
+        settings = msgspec.structs.replace(settings, dagster_webserver_url=address)
+        with serving(settings, trusted) as client:
+            first = client.post(REFRESH, json=question, headers=admin)
+            location = first.headers["Location"]
+            assert first.status_code == 202
+            wait_until(lambda: client.get(location, headers=admin).json()["state"] != "running", "the refresh is over")
+            assert client.get(location, headers=admin).json() == {
+                "id": location.rpartition("/")[2],
+                "state": "succeeded",
+                "steps": {"done": 6, "total": 6},
+                "marts": list(orchestrator.MARTS),
+                "period": question,
+            }
+            # It is over, so the same request is another refresh; a second process then finds that one.
+            again = client.post(REFRESH, json=question, headers=admin)
+            with serving(settings, trusted) as other:
+                found = other.post(REFRESH, json=question, headers=admin)
+            assert again.headers["Location"] == found.headers["Location"] != location
+
+    with Warehouse(settings) as warehouse:
+        published = warehouse._reader.execute("SELECT DISTINCT mart FROM publications")
+    assert {mart for (mart,) in published} >= set(orchestrator.MARTS)
