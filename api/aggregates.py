@@ -6,12 +6,12 @@ import datetime as dt
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api.answers import Reads
-from api.asking import DAY, AskedBy, DataOperation, asked, known_parameters
+from api.asking import ASKING, DAY, DataOperation, in_form, known_parameters
 from api.auth import MANAGER, only_for
 from api.edition import Answer, Asked, edition
 from api.errors import documented
@@ -34,11 +34,11 @@ _EXACT = Context(prec=60)
     ),
     operation_class=DataOperation,
     response_description="The deals",
-    responses=documented(304, 401, 403, 422, 503),
+    responses=documented(304, 401, 403, 406, 422, 503),
 )
-async def deals(request: AskedBy, reads: NamedDependency[Reads]) -> Answer[DealPipeline]:
+async def deals(asking: NamedDependency[Asked], reads: NamedDependency[Reads]) -> Response[DealPipeline]:
     """Deals by status and currency."""
-    return await reads.answer(deal_pipeline, asked(request))
+    return await in_form(asking, await reads.answer(deal_pipeline, asking))
 
 
 @get(
@@ -50,10 +50,10 @@ async def deals(request: AskedBy, reads: NamedDependency[Reads]) -> Answer[DealP
     ),
     operation_class=DataOperation,
     response_description="The activity",
-    responses=documented(304, 401, 403, 422, 503),
+    responses=documented(304, 401, 403, 406, 422, 503),
 )
 async def audit(
-    request: AskedBy,
+    asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     since: Annotated[
         dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
@@ -61,9 +61,9 @@ async def audit(
     until: Annotated[
         dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
     ] = None,
-) -> Answer[AuditActivity]:
+) -> Response[AuditActivity]:
     """Activity by day, action and kind of entity."""
-    return await reads.answer(audit_activity, asked(request), since, until)
+    return await in_form(asking, await reads.answer(audit_activity, asking, since, until))
 
 
 def deal_pipeline(reads: Reads, asked: Asked) -> Answer[DealPipeline]:
@@ -137,6 +137,7 @@ def _money(amount: Decimal | None, digits: Decimal) -> Decimal | None:
 routes = Router(
     "/api/v1/aggregates",
     route_handlers=[deals, audit],
+    dependencies=ASKING,
     guards=[only_for(MANAGER), known_parameters],
     tags=["Aggregates"],
 )

@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
+from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import (
     Example,
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
+    Parameter,
     Reference,
     RequestBody,
+    Schema,
 )
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import QueryParameter
 
 from api.auth import Caller
-from api.edition import Asked
+from api.edition import Answer, Asked
 from api.errors import FieldProblem, Invalid
 from api.examples import EXAMPLES
+from api.export.documents import document_of
+from api.export.formats import Format, chosen
+from api.export.response import file_response
+
+_OF_ASKED = frozenset({"format", "sheet"})
+"""The parameters that `asked` takes, for every route that depends on it."""
 
 AskedBy = Request[Caller, None, Any]
+
+FormatWord = Annotated[
+    str | None,
+    QueryParameter(
+        name="format",
+        description="json, csv, xlsx, parquet or pdf; else what `Accept` asks for",
+        schema_extra={"one_of": None, "type": "string", "enum": [form.value for form in Format]},
+    ),
+]
+SheetName = Annotated[
+    str | None,
+    QueryParameter(
+        name="sheet",
+        description="Which table a CSV or Parquet file holds; else the first",
+        schema_extra={"one_of": None, "type": "string"},
+    ),
+]
 
 DAY = {"one_of": None, "type": "string", "format": "date"}
 """In the OpenAPI document: a parameter that may be left out is not one that may be null."""
@@ -37,10 +64,19 @@ class DataOperation(Operation):
         """Take the 400 out, and put the examples of its bodies in."""
         responses = self.responses or {}
         responses.pop("400", None)
+        if any(isinstance(parameter, Parameter) and parameter.name == "format" for parameter in self.parameters or ()):
+            _also_as_files(responses["200"])
         for part in (self.request_body, responses.get("200"), responses.get("202"), responses.get("422")):
             content = part.content if isinstance(part, RequestBody | OpenAPIResponse) else None
             for media in (content or {}).values():
                 _illustrate(media)
+
+
+def _also_as_files(answer: OpenAPIResponse | Reference) -> None:
+    if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+        for form in set(Format) - {Format.JSON}:
+            file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+            answer.content[form.media_type] = OpenAPIMediaType(schema=file)
 
 
 def _illustrate(media: OpenAPIMediaType) -> None:
@@ -54,7 +90,8 @@ def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
     """Guard: nothing in a query string is silently ignored. Raises `Invalid`."""
     definitions = handler.parsed_fn_signature.parameters.items()
     kwargs = {name: definition.kwarg_definition for name, definition in definitions}
-    known = {kwarg.name or name for name, kwarg in kwargs.items() if isinstance(kwarg, QueryParameter)}
+    known = _OF_ASKED if "asking" in handler.parsed_fn_signature.parameters else frozenset[str]()
+    known |= {kwarg.name or name for name, kwarg in kwargs.items() if isinstance(kwarg, QueryParameter)}
     given = connection.query_params.dict()
     unknown = [FieldProblem(name, "Is no parameter of this route") for name in given.keys() - known]
     repeated = [FieldProblem(name, "Comes more than once") for name in given.keys() & known if len(given[name]) > 1]
@@ -64,6 +101,18 @@ def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
         raise Invalid(*sorted(problems, key=lambda problem: problem.field))
 
 
-def asked(request: AskedBy) -> Asked:
-    """Who asks, and what that caller holds already."""
-    return Asked(caller=request.user, held=request.headers.get("if-none-match", ""))
+def asked(request: AskedBy, form: FormatWord = None, sheet: SheetName = None) -> Asked:
+    """Who asks, what that caller holds already, and which form is wanted. Raises `Invalid`, `NotAcceptable`."""
+    accept = ", ".join(request.headers.getall("accept", []))
+    return Asked(request.user, request.headers.get("if-none-match", ""), chosen(form, accept), sheet)
+
+
+ASKING = {"asking": Provide(asked, sync_to_thread=False)}
+"""The dependency by which a route is told of them."""
+
+
+async def in_form(asked: Asked, answer: Answer[Any]) -> Response[Any]:
+    """The answer in the form that was asked for. Raises `Invalid` for a sheet that it does not have."""
+    if asked.form is Format.JSON or answer.content is None:
+        return answer
+    return await file_response(document_of(answer.content), asked.form, answer.headers, asked.sheet)

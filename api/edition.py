@@ -13,20 +13,23 @@ from litestar import Response
 
 from api import schemas
 from api.auth import Caller
+from api.export.formats import Format
 from api.published import watermark
 from resources.publications import EPOCH, Publication
 
-FORM = 1
+FORM = 2
 """Raised whenever the form of a body changes, so that tags of the form before match no more."""
 
 _Body = TypeVar("_Body")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Who asks, and which editions that caller holds already (`If-None-Match`)."""
+    """Who asks, which editions that caller holds already (`If-None-Match`), and in which form the answer is wanted."""
 
     caller: Caller
-    held: str
+    held: str = ""
+    form: Format = Format.JSON
+    sheet: str | None = None
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -48,7 +51,7 @@ class Edition(msgspec.Struct, frozen=True):
             "ETag": self.etag,
             "Last-Modified": format_datetime(self.last_modified, usegmt=True),
             "Cache-Control": "private, no-cache",
-            "Vary": "Authorization",
+            "Vary": "Authorization, Accept",
         }
 
 
@@ -71,7 +74,8 @@ def edition(
     newest = max(parts, key=lambda part: (part.published_at, part.build_id), default=None)
     read = [*beside, *parts]
     made_from = [part.build_id for part in read]
-    content = msgspec.json.encode([FORM, question, parameters, asked.caller.user_uuid, made_from])
+    wanted = [asked.form.value, asked.sheet, question, parameters]
+    content = msgspec.json.encode([FORM, wanted, asked.caller.user_uuid, made_from])
     return Edition(
         etag=f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"',
         last_modified=max((part.published_at for part in read), default=EPOCH).astimezone(UTC),

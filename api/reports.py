@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from litestar import Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from api.answers import Reads, day_report, period_summary, report_dates, user_reports
-from api.asking import DAY, AskedBy, DataOperation, asked, known_parameters
+from api.asking import ASKING, DAY, DataOperation, in_form, known_parameters
 from api.customers import customer_key
-from api.edition import Answer
+from api.edition import Asked
 from api.errors import documented
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS
 from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
@@ -27,10 +27,10 @@ from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
     ),
     operation_class=DataOperation,
     response_description="The reports",
-    responses=documented(304, 401, 403, 404, 422, 503),
+    responses=documented(304, 401, 403, 404, 406, 422, 503),
 )
 async def reports_of_user(
-    request: AskedBy,
+    asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     user_id: Annotated[str, PathParameter(description="The customer's number in the CRM, or UUID at Keycloak")],
     since: Annotated[
@@ -39,9 +39,9 @@ async def reports_of_user(
     until: Annotated[
         dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
     ] = None,
-) -> Answer[UserReports]:
+) -> Response[UserReports]:
     """Reports of a period."""
-    return await reads.answer(user_reports, asked(request), customer_key(user_id), since, until)
+    return await in_form(asking, await reads.answer(user_reports, asking, customer_key(user_id), since, until))
 
 
 @get(
@@ -50,18 +50,18 @@ async def reports_of_user(
     description="Days on which the caller has a report, newest first, in pages: `next` names the following one.",
     operation_class=DataOperation,
     response_description="A page of days",
-    responses=documented(304, 401, 404, 422, 503),
+    responses=documented(304, 401, 404, 406, 422, 503),
 )
 async def own_report_dates(
-    request: AskedBy,
+    asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Days on a page")] = 30,
     before: Annotated[
         dt.date | None, QueryParameter(description="Days before this one (UTC) only", schema_extra=DAY)
     ] = None,
-) -> Answer[ReportDates]:
+) -> Response[ReportDates]:
     """Days with a report."""
-    return await reads.answer(report_dates, asked(request), limit, before)
+    return await in_form(asking, await reads.answer(report_dates, asking, limit, before))
 
 
 @get(
@@ -74,10 +74,10 @@ async def own_report_dates(
     ),
     operation_class=DataOperation,
     response_description="The summary",
-    responses=documented(304, 401, 404, 422, 503),
+    responses=documented(304, 401, 404, 406, 422, 503),
 )
 async def own_summary(
-    request: AskedBy,
+    asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     since: Annotated[
         dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
@@ -85,9 +85,9 @@ async def own_summary(
     until: Annotated[
         dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
     ] = None,
-) -> Answer[PeriodSummary]:
+) -> Response[PeriodSummary]:
     """Summary of a period."""
-    return await reads.answer(period_summary, asked(request), since, until)
+    return await in_form(asking, await reads.answer(period_summary, asking, since, until))
 
 
 @get(
@@ -96,20 +96,21 @@ async def own_summary(
     description="The caller's day (UTC): the summary over all prostheses, and the hours it was made from.",
     operation_class=DataOperation,
     response_description="The day",
-    responses=documented(304, 401, 404, 422, 503),
+    responses=documented(304, 401, 404, 406, 422, 503),
 )
 async def own_report(
-    request: AskedBy,
+    asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     date: Annotated[dt.date, PathParameter(description="The day (UTC), as in 2026-07-01")],
-) -> Answer[DayReport]:
+) -> Response[DayReport]:
     """One day."""
-    return await reads.answer(day_report, asked(request), date)
+    return await in_form(asking, await reads.answer(day_report, asking, date))
 
 
 routes = Router(
     "/",
     route_handlers=[reports_of_user, own_report_dates, own_summary, own_report],
+    dependencies=ASKING,
     guards=[known_parameters],
     tags=["Reports"],
 )

@@ -7,17 +7,17 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Router, post
+from litestar import Response, Router, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
 from api.answers import Reads
-from api.asking import AskedBy, DataOperation, known_parameters
+from api.asking import ASKING, DataOperation, in_form, known_parameters
 from api.bodies import JsonBody
 from api.customers import customer_key
 from api.edition import Answer, Asked, edition
-from api.errors import FieldProblem, Invalid, documented
+from api.errors import FieldProblem, Invalid, NotFound, documented
 from api.pieces import pieces
 from api.published import Published
 from api.schemas import TypeTotals, User, UserTotals
@@ -57,15 +57,17 @@ class TotalsForm(msgspec.Struct, frozen=True, kw_only=True):
     ),
     operation_class=DataOperation,
     response_description="The totals",
-    responses=documented(401, 403, 404, 415, 422, 503),
+    responses=documented(401, 403, 404, 406, 415, 422, 503),
 )
 async def totals_of_user(
-    request: AskedBy, reads: NamedDependency[Reads], data: JSONBody[TotalsForm]
-) -> Answer[UserTotals]:
+    asking: NamedDependency[Asked],
+    reads: NamedDependency[Reads],
+    data: JSONBody[TotalsForm],
+) -> Response[UserTotals]:
     """Totals of a period."""
     # A POST is no cached GET: it is always answered in full.
-    asked = Asked(caller=request.user, held="")
-    return await reads.answer(user_totals, asked, data.key(), data.start_ts, data.end_ts)
+    asking = msgspec.structs.replace(asking, held="")
+    return await in_form(asking, await reads.answer(user_totals, asking, data.key(), data.start_ts, data.end_ts))
 
 
 def user_totals(
@@ -78,11 +80,9 @@ def user_totals(
     parts = [part for at, part in _days(published).items() if at < until and since < at + DAY]
     current = edition(asked, [published.customers], parts, "totals", user.user_id, since, until)
     found = _by_type(reads, published, user, since, until) if parts else []
-    with reads.pool.connection() as warehouse:
-        email = warehouse.rows("reads/email_of_customer", build_id=published.customers.build_id, user_id=user.user_id)
     body = UserTotals(
         user_name=user.name,
-        user_email=email[0][0],
+        user_email=_email(reads, published, user),
         total_events=sum(totals.events_count for totals in found),
         total_duration=sum(totals.total_duration for totals in found),
         prosthesis_stats=found,
@@ -113,6 +113,15 @@ def _by_type(reads: Reads, published: Published, user: User, since: datetime, un
     return [_totals(*row) for row in rows]
 
 
+def _email(reads: Reads, published: Published, user: User) -> str:
+    with reads.pool.connection() as warehouse:
+        rows = warehouse.rows("reads/email_of_customer", build_id=published.customers.build_id, user_id=user.user_id)
+    if not rows:
+        raise NotFound("There is no such customer.")
+    email: str = rows[0][0]
+    return email
+
+
 def _totals(prosthesis_type: str, events: int, duration_ms: int, frequency_hz: int, amplitude: float) -> TypeTotals:
     return TypeTotals(
         prosthesis_type=prosthesis_type,
@@ -136,4 +145,4 @@ def _days(published: Published) -> dict[datetime, Publication]:
     return {datetime.combine(day, time(), UTC): part for day, part in published.days.items()}
 
 
-routes = Router("/", route_handlers=[totals_of_user], guards=[known_parameters], tags=["Reports"])
+routes = Router("/", route_handlers=[totals_of_user], dependencies=ASKING, guards=[known_parameters], tags=["Reports"])

@@ -7,9 +7,19 @@ from collections.abc import Iterable
 import msgspec
 
 from api.export.columns import DAY, METRICS, figures, values
-from api.export.document import Chart, Column, Document, Kind, Row, Sheet
+from api.export.document import Chart, Column, Document, Figure, Kind, Row, Sheet
 from api.export.periods import by_period
-from api.schemas import DayReport, Period, ReportDates, ReportDay, User, UserReports
+from api.schemas import (
+    DayReport,
+    Period,
+    PeriodSummary,
+    ProsthesisReport,
+    ReportDates,
+    ReportDay,
+    User,
+    UserReports,
+    UserTotals,
+)
 from api.schemas import Publication as Published
 
 _PROSTHESIS = (
@@ -29,6 +39,13 @@ _NOTES = (
     "Uptime: hours in which there was a movement. Usage: durations of all signals. Battery used: sum of the drops of"
     " charge. Error rate: share of the movements with an error. Myosignal efficiency: share of those without an error"
     " that were answered in time."
+)
+_TYPES = (
+    Column("prosthesis_type", Kind.TEXT),
+    Column("events_count", Kind.COUNT, "", "Events"),
+    Column("total_duration", Kind.COUNT, "ms", "Duration"),
+    Column("avg_amplitude", Kind.REAL, "", "Amplitude, mean"),
+    Column("avg_frequency", Kind.REAL, "Hz", "Frequency, mean"),
 )
 _DATES = (DAY, Column("prosthesis_model", Kind.TEXT), Column("movements", Kind.COUNT))
 EVENTS = (
@@ -106,6 +123,40 @@ def of_report_dates(body: ReportDates) -> Document:
     )
 
 
+def of_period_summary(body: PeriodSummary) -> Document:
+    """Each prosthesis over the period; then all of them in one."""
+    return Document(
+        name="summary",
+        title="Prosthesis report of a period",
+        user=body.user,
+        period=body.period,
+        publication=body.publication,
+        watermark=body.freshness.watermark,
+        figures=figures(body.summary),
+        notes=_NOTES,
+        sheets=(
+            Sheet("prostheses", (*_PROSTHESIS, *METRICS), [(*_named(part), *values(part)) for part in body.prostheses]),
+            Sheet("summary", METRICS, [values(body.summary)]),
+        ),
+        chart=Chart("Movements by prosthesis", "prosthesis_model", "movements"),
+    )
+
+
+def of_user_totals(body: UserTotals) -> Document:
+    """Each type of prosthesis; the totals stand above."""
+    total_events, total_duration = Column("total_events", Kind.COUNT), Column("total_duration", Kind.COUNT, "ms")
+    return Document(
+        name="totals",
+        title="Totals of a period",
+        publication=body.publication,
+        watermark=body.freshness.watermark,
+        facts=(("Name", body.user_name), ("E-mail", body.user_email)),
+        figures=(Figure(total_events, body.total_events), Figure(total_duration, body.total_duration)),
+        sheets=(Sheet("types", _TYPES, [msgspec.structs.astuple(part) for part in body.prosthesis_stats]),),
+        chart=Chart("Events by type of prosthesis", "prosthesis_type", "events_count"),
+    )
+
+
 def of_events(user: User, period: Period, publication: Published | None, rows: Iterable[Row]) -> Document:
     """Raw events of one user; `rows` may be an iterator."""
     return Document(
@@ -121,8 +172,11 @@ def of_events(user: User, period: Period, publication: Published | None, rows: I
 def _prostheses(reports: Iterable[ReportDay]) -> Iterable[Row]:
     for day in reports:
         for worn in day.prostheses:
-            named = (getattr(worn, column.name) for column in _PROSTHESIS)
-            yield day.date, *named, *values(worn)
+            yield day.date, *_named(worn), *values(worn)
+
+
+def _named(worn: ProsthesisReport) -> Row:
+    return tuple(getattr(worn, column.name) for column in _PROSTHESIS)
 
 
 def _worn(reports: Iterable[ReportDay]) -> tuple[tuple[str, str], ...]:

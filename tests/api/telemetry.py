@@ -30,13 +30,14 @@ def publish(marts: Marts, events: list[Event], midnight: datetime) -> None:
     builds = []
     for hour in (midnight + timedelta(hours=number) for number in range(24)):
         inside = [event for event in events if hour <= event.at < hour + timedelta(hours=1)]
-        raw = marts.events(hour, [_raw(event, next(ids)) for event in inside])
-        builds.append(marts.hour(hour, _sums(inside), inputs=(raw, 0)))
+        build = marts.events(hour, [raw(event, next(ids)) for event in inside])
+        builds.append(marts.hour(hour, _sums(inside), inputs=(build, 0)))
     whole = [event for event in events if midnight <= event.at < midnight + timedelta(days=1)]
     marts.day(midnight.date(), _sums(whole), inputs=tuple(builds))
 
 
-def _raw(event: Event, number: int) -> dict[str, Any]:
+def raw(event: Event, number: int) -> dict[str, Any]:
+    """The event as a row."""
     return {
         "id": number,
         "user_id": ADA,

@@ -142,7 +142,7 @@ def test_an_edition_that_the_caller_holds_is_not_sent_again(client: Client, mana
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
     assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization"
+    assert first.headers["Vary"] == "Authorization, Accept"
     assert first.headers["Last-Modified"] == again.headers["Last-Modified"]
 
 

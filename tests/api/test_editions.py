@@ -80,7 +80,7 @@ def test_an_answer_says_how_it_may_be_kept(client: Client, marts: Marts, ada: di
 
     published = marts.published(FIRST if path.endswith("01") else SECOND).published_at
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert answer.headers["Vary"] == "Authorization"
+    assert answer.headers["Vary"] == "Authorization, Accept"
     assert answer.headers["Last-Modified"] == published.strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert answer.headers["ETag"].startswith('"')
     assert answer.headers["Content-Type"] == "application/json"

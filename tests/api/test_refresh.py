@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -114,6 +115,18 @@ def test_the_same_request_from_several_callers_at_once_is_launched_once(
     assert dagster.operations().count("Launch") == 1
 
 
+def test_of_two_runs_of_the_same_request_the_older_is_told_to_everyone(
+    client: Client, dagster: FakeDagster, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = copy.deepcopy(RECORDED["one_active"])
+    runs = two["data"]["runsOrError"]["results"]
+    runs.insert(0, runs[0] | {"runId": "launched-later-by-another-process"})
+    monkeypatch.setitem(RECORDED, "two_active", two)
+    dagster.says("Active", "two_active")
+
+    assert client.post(REFRESH, json={}, headers=admin).json()["id"] == RUN
+
+
 def test_requests_are_the_same_where_they_ask_for_the_same(
     client: Client, dagster: FakeDagster, admin: dict[str, str]
 ) -> None:
@@ -223,11 +236,17 @@ def test_a_field_that_cannot_be_used_is_named(
 @pytest.mark.parametrize("operation", ["Active", "Launch"])
 @pytest.mark.parametrize("recorded", ["refused", "not_understood"])
 def test_a_dagster_that_refuses_is_503_without_its_words(
-    client: Client, dagster: FakeDagster, admin: dict[str, str], operation: str, recorded: str
+    client: Client,
+    dagster: FakeDagster,
+    admin: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    operation: str,
+    recorded: str,
 ) -> None:
     dagster.says("Active", "none_active")
     dagster.says("Launch", "launched")
-    RECORDED.setdefault("refused_list", {"data": {"runsOrError": RECORDED["refused"]["data"]["launchRun"]}})
+    monkeypatch.setitem(RECORDED, "refused_list", {"data": {"runsOrError": RECORDED["refused"]["data"]["launchRun"]}})
     dagster.says(operation, "refused_list" if (operation, recorded) == ("Active", "refused") else recorded)
 
     answer = client.post(REFRESH, json={}, headers=admin)

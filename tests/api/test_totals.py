@@ -10,7 +10,7 @@ import pytest
 
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
-from tests.api.telemetry import Event, publish
+from tests.api.telemetry import Event, publish, raw
 from tests.api.world import ADA, ADA_UUID, BOB, BOB_UUID, CUSTOMERS, NOBODY_UUID, Issuer, Marts, worn
 
 
@@ -203,9 +203,10 @@ def test_all_levels_are_of_the_builds_that_the_day_was_made_from(
         marts.customers(CUSTOMERS)
         for midnight in DAYS:
             publish(marts, EVENTS, midnight)
-        newer = marts.events(at("10-01T08:00:00"), [])
+        newer = marts.events(at("10-01T08:00:00"), [raw(Event(at("10-01T08:30:00"), "hand-9", 1, 1, 1.0), 99)])
         marts.hour(at("10-01T08:00:00"), [], inputs=(newer, 0))
         marts.hour(at("10-03T10:00:00"), [worn("hand-9", "A", [], 999)], inputs=(newer, 0))
+        marts.insert_day(DAYS[1].date(), [worn("hand-9", "A", [1], 999)], build_id=5)
         client = serve(marts.settings)
 
         for since, until in (("10-01T07:00:00", "10-03T11:00:00"), ("10-01T08:00:01", "10-03T10:15:31")):
@@ -222,7 +223,7 @@ def test_totals_say_how_they_may_be_kept_and_are_always_answered_in_full(client:
     assert (again.status_code, again.content, again.headers["ETag"]) == (200, first.content, first.headers["ETag"])
     assert other.headers["ETag"] != first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization"
+    assert first.headers["Vary"] == "Authorization, Accept"
 
 
 NOON = "2026-10-01T12:00:00Z"
