@@ -32,7 +32,7 @@ from api.schemas import (
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.publications import Publication
 from resources.settings import Settings
-from resources.warehouse import WarehousePool
+from resources.warehouse import Warehouse, WarehousePool
 
 CONNECTIONS = 8
 
@@ -45,10 +45,15 @@ class Reads:
 
     def __init__(self, settings: Settings, deadline: Deadline) -> None:
         """Connect to nothing yet."""
+        self._settings = settings
         self.deadline = deadline
         self.pool = WarehousePool(settings, size=CONNECTIONS, timeout_s=deadline.seconds)
         self.follower = Follower(settings, timeout_s=deadline.seconds)
         self.customers = Customers(self.pool, remembered_s=settings.reports_cache_ttl)
+
+    def connect(self) -> Warehouse:
+        """A connection beside the pool, for what is read for long."""
+        return Warehouse(self._settings)
 
     async def answer(
         self,

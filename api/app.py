@@ -16,7 +16,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
-from api import aggregates, health, refresh, reports, totals
+from api import aggregates, events, health, refresh, reports, totals
 from api.answers import CONNECTIONS, Reads
 from api.auth import PUBLIC, Authentication, TokenCheck
 from api.deadline import Deadline
@@ -48,7 +48,7 @@ def build_app(
     reads = Reads(settings, deadline)
     refreshes = Refreshes(settings, wait_s=dagster_wait_s)
     return Litestar(
-        route_handlers=[reports.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],
+        route_handlers=[reports.routes, events.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "refreshes": Provide(lambda: refreshes, sync_to_thread=False),

@@ -261,3 +261,15 @@ def test_audit_activity_is_exact_in_the_api(wearers: Wearers, month: Marts) -> N
     actual = pl.DataFrame(found, infer_schema_length=None).with_columns(pl.col("date").str.to_date())
     assert actual.height > 50
     assert actual.cast(expected.schema).equals(expected)
+
+
+def test_the_raw_events_of_every_wearer_are_those_of_the_source(wearers: Wearers, events: pl.DataFrame) -> None:
+    since, until = date(2026, 2, 10), date(2026, 2, 14)
+    columns = ["id", "event_time", "signal_duration", "signal_amplitude", "response_time_ms", "latitude"]
+    of_period = events.filter("sound", pl.col("event_time").dt.date().is_between(since, until))
+    for user_id in wearers.customers:
+        path = f"/api/reports/events?from={since}&to={until}&format=parquet"
+        found = pl.read_parquet(wearers.download(user_id, path)).select(columns)
+        expected = of_period.filter(pl.col("user_id") == user_id).sort("event_time", "id").select(columns)
+        actual = found.with_columns(pl.col("event_time").dt.replace_time_zone(None)).cast(expected.schema)
+        assert actual.equals(expected)

@@ -36,6 +36,13 @@ class Wearers:
         assert answer.status_code in (200, 404), answer.text
         return answer.json() if answer.status_code == 200 else None
 
+    def download(self, user_id: int, path: str) -> bytes:
+        """A file of a customer's."""
+        answer = self._client.get(path, headers=self._issuer.authorization(self.customers[user_id]))
+        assert answer.status_code == 200, answer.text
+        content: bytes = answer.content
+        return content
+
     def totals(self, user_id: int, **bounds: str) -> Any:
         """What a customer is answered by `POST /report`."""
         headers = self._issuer.authorization(self.customers[user_id])

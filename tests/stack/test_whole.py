@@ -89,7 +89,11 @@ def test_marts_can_be_materialized_again_and_a_failure_names_the_run(started: St
     # Kept still, and long before the seeded days.
     unbuilt = (datetime.now(UTC).date() - timedelta(days=200)).isoformat()
     failures = {
-        ("user_daily_reports", f"--from={unbuilt}", f"--to={unbuilt}"): "ended as FAILURE .*NotPublished: .*see http://",
+        (
+            "user_daily_reports",
+            f"--from={unbuilt}",
+            f"--to={unbuilt}",
+        ): "ended as FAILURE .*NotPublished: .*see http://",
         ("--from=2019-01-01", "--to=2019-01-02"): "There are partitions from 2024-01-01 .REPORTS_FIRST_DAY. to ",
         ("--from=2025-01-02", "--to=2025-01-01"): "There is no day from 2025-01-02 to 2025-01-01.",
         ("user_monthly_reports",): f"There is no mart user_monthly_reports; there are {', '.join(MARTS)}.",

@@ -1,0 +1,111 @@
+"""The caller's raw events as a file, sent while they are read: memory does not grow with their number."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIResponse
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from api.answers import Reads
+from api.asking import DAY, AskedBy, DataOperation, known_parameters
+from api.edition import Asked, Edition, edition
+from api.errors import documented
+from api.export.document import Document
+from api.export.formats import Format
+from api.export.reports import of_events
+from api.export.response import file_response
+from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
+from api.schemas import Period
+from resources.errors import WarehouseUnavailable
+from resources.publications import naive
+
+_AT_ONCE = 4
+"""Files that are sent at a time; each has a connection of its own for as long as its reader takes."""
+
+_FORMS = {Format.CSV, Format.PARQUET}
+
+_free = threading.BoundedSemaphore(_AT_ONCE)
+
+
+@dataclass
+class FileOperation(DataOperation):
+    """A route whose answer is a file and nothing else."""
+
+    def __post_init__(self) -> None:
+        """Take the forms out that it cannot be had in."""
+        super().__post_init__()
+        answer = (self.responses or {}).get("200")
+        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+            for form in set(Format) - _FORMS:
+                answer.content.pop(form.media_type)
+
+
+@get(
+    "/api/reports/events",
+    summary="Raw events of a period as a file",
+    description=(
+        "The caller's events in the order of time, exactly those that the reports of the period were made from."
+        f" Without a period: the last {SHOWN_DAYS} published days. A period has {LONGEST_PERIOD_DAYS} days at most."
+    ),
+    operation_class=FileOperation,
+    response_description="The file",
+    responses=documented(401, 404, 422, 503),
+)
+async def own_events(
+    request: AskedBy,
+    reads: NamedDependency[Reads],
+    since: Annotated[
+        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
+    ] = None,
+    until: Annotated[
+        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
+    ] = None,
+    form: Annotated[Literal["csv", "parquet"], QueryParameter(name="format", description="csv or parquet")] = "csv",
+) -> Stream:
+    """Raw events."""
+    document, current = await reads.answer(events_file, Asked(request.user), since, until)
+    return await file_response(document, Format(form), current.headers())
+
+
+def events_file(reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None) -> tuple[Document, Edition]:
+    """The document of the events; they are read while it is written."""
+    published = reads.follower.published()
+    user = reads.customers.own(published.customers.build_id, asked.caller)
+    first, last = period(published.days, since, until)
+    parts = between(published.days, first, last)
+    current = edition(asked, [published.customers], [*parts.values()], "events", first, last)
+    rows = _rows(reads, user.user_id, first, last, [part.build_id for part in parts.values()])
+    return of_events(user, Period(since=first, until=last), current.publication, rows), current
+
+
+def _rows(
+    reads: Reads, user_id: int, first: dt.date, last: dt.date, day_builds: list[int]
+) -> Iterator[tuple[Any, ...]]:
+    if not _free.acquire(blocking=False):
+        raise WarehouseUnavailable("Too many files are being read at the moment; try again in a while.")
+    try:
+        with reads.connect() as warehouse:
+            yield from warehouse.stream(
+                "reads/events_of_user",
+                user_id=user_id,
+                since=naive(_midnight(first)),
+                until=naive(_midnight(last) + dt.timedelta(days=1)),
+                day_builds=day_builds,
+            )
+    finally:
+        _free.release()
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
+routes = Router("/", route_handlers=[own_events], guards=[known_parameters], tags=["Reports"])
