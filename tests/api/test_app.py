@@ -128,7 +128,7 @@ def test_every_body_has_an_example_that_is_one(away: Client) -> None:
             found = [
                 media["examples"] for part in parts for media in part.get("content", {}).values() if "examples" in media
             ]
-            # One for the problem, one for the answer where it is not a file, and one for the question where it has a body.
+            # One for the problem, one for the answer if it is no file, and one for the question if it has a body.
             assert len(found) == 1 + (path != "/api/reports/events") + ("requestBody" in operation), path
             for name, example in ((name, example["value"]) for examples in found for name, example in examples.items()):
                 assert msgspec.to_builtins(msgspec.convert(example, structs[name])).items() >= example.items()
