@@ -27,10 +27,9 @@ _TABLES = (
 def collect(warehouse: Warehouse, older_than: timedelta) -> None:
     """Remove builds that were superseded, or begun and never published, more than `older_than` ago."""
     bound = datetime.now(UTC) - older_than
+    warehouse.run("builds/retained_builds", superseded_before=naive(bound))
     for table in _TABLES:
-        warehouse.run(
-            "builds/collect", table=table, begun_before=first_build_id_at(bound), superseded_before=naive(bound)
-        )
+        warehouse.run("builds/collect", table=table, begun_before=first_build_id_at(bound))
 
 
 @dg.op(description="Remove days that are no longer kept, people who left, superseded builds and what killed runs left.")

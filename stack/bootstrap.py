@@ -42,10 +42,12 @@ def seed(settings: Settings) -> None:
 
 def materialize(settings: Settings) -> None:
     """Materialize every mart for the days that the source has, and remember that it is done."""
-    from stack import dagster_runs  # noqa: PLC0415 - httpx, which the other steps need not load
+    # httpx, which the other steps need not load.
+    from resources.orchestrator import MARTS  # noqa: PLC0415
+    from stack import dagster_runs  # noqa: PLC0415
 
     since, until = dagster_runs.days_of(settings, None, None)
-    for progress in dagster_runs.materialize(settings.dagster_webserver_url, dagster_runs.MARTS, since, until):
+    for progress in dagster_runs.materialize(settings.dagster_webserver_url, MARTS, since, until):
         _say(str(progress))
     Home(settings.reports_home).filled.touch()
 

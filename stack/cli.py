@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from resources.orchestrator import MARTS
 from resources.settings import read_settings
 from stack import dagster_runs, display, filling, issuer, logs, terminal, up, warehouse_commands, welcome
 from stack.errors import NotRunning
@@ -110,7 +111,7 @@ def seed(
 
 @app.command()
 def materialize(
-    marts: Annotated[list[str] | None, typer.Argument(metavar="[MART]...", help=", ".join(dagster_runs.MARTS))] = None,
+    marts: Annotated[list[str] | None, typer.Argument(metavar="[MART]...", help=", ".join(MARTS))] = None,
     since: Annotated[datetime | None, typer.Option("--from", formats=_DAY)] = None,
     until: Annotated[datetime | None, typer.Option("--to", formats=_DAY)] = None,
 ) -> None:
@@ -118,7 +119,7 @@ def materialize(
     _, settings = up.current(os.environ)
     days = dagster_runs.days_of(settings, since and since.date(), until and until.date())
     with display.progress_bar(OUT, "materialize") as bar:
-        for progress in dagster_runs.materialize(settings.dagster_webserver_url, marts or dagster_runs.MARTS, *days):
+        for progress in dagster_runs.materialize(settings.dagster_webserver_url, marts or MARTS, *days):
             bar.move(progress.done, progress.total, str(progress))
 
 

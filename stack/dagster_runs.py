@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx
 import msgspec
 import psycopg
 
+from resources import orchestrator
+from resources.orchestrator import DAILY, MARTS, OVER, OrchestratorError, OrchestratorUnavailable, Run
 from resources.settings import Settings
 from stack.errors import RunFailed, StackError
 
-SNAPSHOTS = ("crm_customers",)
-"""Marts without partitions: built first and in a run of their own, for the others stand on them."""
-DAILY = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
-MARTS = SNAPSHOTS + DAILY
-
-_LOCATION = "reports"
+_ANSWER_S = 30.0
 _POLL_S = 0.5
 _PATIENCE_S = 30.0
-_OVER = {"SUCCESS", "FAILURE", "CANCELED"}
 
-_LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on Error { message }
-  }
-}"""
-_FOLLOW = """
-query Follow($run: ID!, $cursor: String) {
-  runOrError(runId: $run) {
-    __typename
-    ... on Run { status stepStats { stepKey status } executionPlan { steps { key } } }
-  }
-  logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) {
-    ... on EventConnection {
-      cursor
-      events {
-        __typename
-        ... on LogMessageEvent { message }
-        ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } }
-      }
-    }
-  }
-}"""
+_Parameters = ParamSpec("_Parameters")
+_Found = TypeVar("_Found")
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -68,94 +41,69 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Dagster:
-    """The web server's GraphQL."""
+    """The web server, asked again for a while where it does not answer: the supervisor may be restarting it."""
 
     def __init__(self, address: str) -> None:
         """`address` is where the web server listens."""
         self._address = address.rstrip("/")
-        # A proxy of the environment cannot know this machine's loopback.
-        self._client = httpx.Client(timeout=30, trust_env=False)
+        self._client = orchestrator.connect(address, _ANSWER_S)
 
     def launch(self, marts: Sequence[str], days: tuple[date, date] | None) -> str:
-        """Ask for these marts in one run, for the days from the first to the last, both included; returns the run's id.
+        """Ask for these marts in one run; returns its id. Raises `RunFailed`."""
+        return self._ask(orchestrator.launch, marts, days)
 
-        Raises `RunFailed`.
-        """
-        selector = {
-            "repositoryLocationName": _LOCATION,
-            "repositoryName": "__repository__",
-            "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": [mart]} for mart in marts],
-            "assetCheckSelection": None,
-        }
-        names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-        tags = [{"key": name, "value": day.isoformat()} for name, day in zip(names, days or (), strict=False)]
-        parameters = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
-        answer = self._ask(_LAUNCH, params=parameters)["launchRun"]
-        if answer["__typename"] != "LaunchRunSuccess":
-            why = answer.get("message") or answer["__typename"]
-            raise RunFailed(f"Dagster did not start a run of {', '.join(marts)}: {why}")
-        run_id: str = answer["run"]["runId"]
-        return run_id
-
-    def follow(self, run_id: str, marts: Sequence[str]) -> Iterator[Progress]:
+    def follow(self, run_id: str) -> Iterator[Progress]:
         """Progress of a run, whenever it changes, until it has succeeded. Raises `RunFailed` where it does not."""
         cursor, message, reasons, last = None, "", list[str](), None
         while True:
-            answer = self._ask(_FOLLOW, run=run_id, cursor=cursor)
-            logs, run = answer["logsForRun"], answer["runOrError"]
-            if run["__typename"] != "Run":
+            run = self._ask(orchestrator.look, run_id)
+            if run is None:
                 raise RunFailed(f"Dagster does not know the run {run_id}.")
-            cursor = logs.get("cursor", cursor)
-            for event in logs.get("events", ()):
-                message = event.get("message", message)
-                if "error" in event:
-                    reasons.append(f"{event['stepKey']}: {_reason(event['error'])}")
-            progress = _progress(run_id, marts, run, message)
+            # Asked second: of a run that is over it then tells all that there is.
+            news = self._ask(orchestrator.news, run_id, cursor)
+            cursor, message = news.cursor, (message, *news.messages)[-1]
+            reasons += news.reasons
+            progress = _progress(run, message)
             if progress != last:
                 yield progress
                 last = progress
-            if progress.status in _OVER:
+            if run.status in OVER:
                 break
             time.sleep(_POLL_S)
-        if progress.status != "SUCCESS":
+        if run.status != "SUCCESS":
             why = f" ({reasons[0]})" if reasons else ""
             raise RunFailed(
-                f"The run of {', '.join(marts)} ended as {progress.status}{why}: see {self._address}/runs/{run_id}"
+                f"The run of {', '.join(run.marts)} ended as {run.status}{why}: see {self._address}/runs/{run_id}"
             )
 
-    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask, and ask again for a while where the web server does not answer: the supervisor may be restarting it."""
+    def _ask(
+        self,
+        question: Callable[Concatenate[httpx.Client, _Parameters], _Found],
+        *args: _Parameters.args,
+        **kwargs: _Parameters.kwargs,
+    ) -> _Found:
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                answer = self._client.post(f"{self._address}/graphql", json={"query": query, "variables": variables})
-                break
-            except httpx.ConnectError as error:
-                if time.monotonic() > deadline:
+                return question(self._client, *args, **kwargs)
+            except OrchestratorUnavailable as error:
+                if time.monotonic() > deadline or not isinstance(error.__cause__, httpx.ConnectError):
                     raise RunFailed("Dagster's web server does not answer; see `reports status`.") from error
                 time.sleep(_POLL_S)
-            except httpx.HTTPError as error:
-                raise RunFailed(f"Dagster's web server broke off ({type(error).__name__}).") from error
-        content = answer.json()
-        if "errors" in content:
-            raise RunFailed(f"Dagster did not understand: {content['errors'][0]['message']}")
-        found: dict[str, Any] = content["data"]
-        return found
+            except OrchestratorError as error:
+                raise RunFailed(str(error)) from error
 
 
 def materialize(address: str, marts: Sequence[str], since: date, until: date) -> Iterator[Progress]:
-    """Materialize marts for the days from `since` to `until`, both included: snapshots first, then all days at once.
+    """Materialize marts in one run, those by day for the days from `since` to `until`, both included.
 
     Raises `RunFailed`.
     """
-    dagster = Dagster(address)
     if unknown := sorted(set(marts) - set(MARTS)):
         raise RunFailed(f"There is no mart {', '.join(unknown)}; there are {', '.join(MARTS)}.")
-    for names, days in ((SNAPSHOTS, None), (DAILY, (since, until))):
-        wanted = tuple(mart for mart in names if mart in marts)
-        if wanted:
-            yield from dagster.follow(dagster.launch(wanted, days), wanted)
+    dagster = Dagster(address)
+    days = (since, until) if set(marts) & set(DAILY) else None
+    yield from dagster.follow(dagster.launch([mart for mart in MARTS if mart in marts], days))
 
 
 def days_of(settings: Settings, since: date | None, until: date | None) -> tuple[date, date]:
@@ -185,13 +133,5 @@ def _days_of_source(settings: Settings) -> tuple[date, date]:
     return row[0].astimezone(UTC).date(), row[1].astimezone(UTC).date()
 
 
-def _reason(error: dict[str, Any]) -> str:
-    """The first line of what went wrong, without the class that it was wrapped in."""
-    message: str = ((error["cause"] or error)["message"] or "no reason given").strip().splitlines()[0]
-    return message.removeprefix("resources.errors.").rstrip(".")
-
-
-def _progress(run_id: str, marts: Sequence[str], run: dict[str, Any], message: str) -> Progress:
-    done = sum(step["status"] in {"SUCCESS", "SKIPPED"} for step in run["stepStats"])
-    total = len((run["executionPlan"] or {"steps": ()})["steps"])
-    return Progress(run_id, tuple(marts), run["status"], done, total, message)
+def _progress(run: Run, message: str) -> Progress:
+    return Progress(run.run_id, run.marts, run.status, run.steps_done, run.steps_total, message)

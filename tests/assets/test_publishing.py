@@ -84,6 +84,22 @@ def test_collection_removes_superseded_and_unpublished_builds_and_nothing_that_r
     assert marts.query("SELECT * FROM publications ORDER BY mart, segment") == builds
 
 
+def test_collection_keeps_the_hours_and_events_that_a_current_day_was_made_from(marts: Marts) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.build_customers()
+    marts.add_event(NOON)
+    marts.build_all(DAY, NEXT)
+    # The day itself is not built again: it still names the hours, and those the events, that these replace.
+    marts.build_events(DAY, NEXT, full_refresh=True)
+    marts.build_stats(DAY, NEXT)
+    collect(marts.warehouse, timedelta(0))
+    made_from = marts.query("SELECT arrayJoin(inputs) FROM current_builds WHERE mart = 'user_daily_reports'")
+    hours = ", ".join(str(build_id) for (build_id,) in made_from)
+    assert marts.query(f"SELECT sum(movements) FROM user_prosthesis_stats_builds WHERE build_id IN ({hours})") == [(1,)]  # noqa: S608
+    events = f"SELECT inputs[1] FROM publications WHERE build_id IN ({hours})"  # noqa: S608
+    assert marts.query(f"SELECT count() FROM telemetry_events_builds WHERE build_id IN ({events})") == [(1,)]  # noqa: S608
+
+
 def test_collection_leaves_what_was_superseded_a_moment_ago(marts: Marts) -> None:
     marts.add_wearer(1)
     marts.build_customers()

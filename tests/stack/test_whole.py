@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from stack.dagster_runs import MARTS
+from resources.orchestrator import MARTS
 from tests.engines import home_folder
 from tests.stack.conftest import FREE_PORTS, Reports, wait_until_gone
 
