@@ -29,7 +29,7 @@ def prepare(settings: Settings, postgres_port: int | None) -> None:
         if ours:
             # Where only one is ours, it gets the other's tables as well, and nobody reads those.
             sources.create(ours[0], ours[-1])
-    _say(f"{len(migrate(settings))} statements brought the warehouse up to date")
+    _say(f"the warehouse is up to date, {len(migrate(settings))} things were changed")
 
 
 def seed(settings: Settings) -> None:
