@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 
 from api.answers import Reads
-from api.asking import ASKING, DAY, DataOperation, in_form, known_parameters
+from api.asking import ASKING, DataOperation, FirstDay, LastDay, in_form, known_parameters
 from api.auth import MANAGER, only_for
 from api.edition import Answer, Asked, edition
 from api.errors import documented
@@ -55,12 +54,8 @@ async def deals(asking: NamedDependency[Asked], reads: NamedDependency[Reads]) -
 async def audit(
     asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
-    since: Annotated[
-        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
-    ] = None,
-    until: Annotated[
-        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
-    ] = None,
+    since: FirstDay = None,
+    until: LastDay = None,
 ) -> Response[AuditActivity]:
     """Activity by day, action and kind of entity."""
     return await in_form(asking, await reads.answer(audit_activity, asking, since, until))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -84,6 +85,12 @@ def _illustrate(media: OpenAPIMediaType) -> None:
     name = media.schema.ref.rpartition("_")[2] if isinstance(media.schema, Reference) else ""
     if name in EXAMPLES:
         media.examples = {name: Example(value=EXAMPLES[name])}
+
+
+FirstDay = Annotated[
+    dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
+]
+LastDay = Annotated[dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)]
 
 
 def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

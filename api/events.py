@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from api.answers import Reads
-from api.asking import DAY, AskedBy, DataOperation, known_parameters
+from api.asking import AskedBy, DataOperation, FirstDay, LastDay, known_parameters
 from api.edition import Asked, Edition, edition
 from api.errors import documented
 from api.export.document import Document
@@ -62,12 +62,8 @@ class FileOperation(DataOperation):
 async def own_events(
     request: AskedBy,
     reads: NamedDependency[Reads],
-    since: Annotated[
-        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
-    ] = None,
-    until: Annotated[
-        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
-    ] = None,
+    since: FirstDay = None,
+    until: LastDay = None,
     form: Annotated[Literal["csv", "parquet"], QueryParameter(name="format", description="csv or parquet")] = "csv",
 ) -> Stream:
     """Raw events."""

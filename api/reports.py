@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from api.answers import Reads, day_report, period_summary, report_dates, user_reports
-from api.asking import ASKING, DAY, DataOperation, in_form, known_parameters
+from api.asking import ASKING, DAY, DataOperation, FirstDay, LastDay, in_form, known_parameters
 from api.customers import customer_key
 from api.edition import Asked
 from api.errors import documented
@@ -33,12 +33,8 @@ async def reports_of_user(
     asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
     user_id: Annotated[str, PathParameter(description="The customer's number in the CRM, or UUID at Keycloak")],
-    since: Annotated[
-        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
-    ] = None,
-    until: Annotated[
-        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
-    ] = None,
+    since: FirstDay = None,
+    until: LastDay = None,
 ) -> Response[UserReports]:
     """Reports of a period."""
     return await in_form(asking, await reads.answer(user_reports, asking, customer_key(user_id), since, until))
@@ -79,12 +75,8 @@ async def own_report_dates(
 async def own_summary(
     asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
-    since: Annotated[
-        dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
-    ] = None,
-    until: Annotated[
-        dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)
-    ] = None,
+    since: FirstDay = None,
+    until: LastDay = None,
 ) -> Response[PeriodSummary]:
     """Summary of a period."""
     return await in_form(asking, await reads.answer(period_summary, asking, since, until))
