@@ -5,6 +5,7 @@ ReportsError                (resources.errors)
 │   ├── Unauthenticated     401  no token, or one that is not taken
 │   ├── Forbidden           403  not the caller's, whether it exists or not
 │   ├── NotFound            404  the caller may see it, and it does not exist
+│   ├── NotAcceptable       406  no form of the answer that the caller takes (api.export.formats)
 │   ├── NotJson             415  a body in another format
 │   ├── Invalid             422  parameters or fields, named
 │   ├── KeysUnavailable     503  tokens cannot be verified at the moment
