@@ -10,7 +10,8 @@
         ├── NotPublished       a mart that others stand on has no publication yet
         └── SchemaDiffers      a table is not what its file in sql/tables says, and only a person can decide what to do
 
-Two more live beside what raises them: `OrchestratorError` (resources.orchestrator) and `WindowRefused` (assets.olap_import).
+Two more live beside what raises them: `OrchestratorError` (resources.orchestrator), `WindowRefused`
+(assets.olap_import).
 
 Messages name what was wrong, where, and what to do; never a person, a token, a secret or an address.
 """
