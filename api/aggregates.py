@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -14,9 +15,13 @@ from api.asking import ASKING, DataOperation, FirstDay, LastDay, in_form, known_
 from api.auth import MANAGER, only_for
 from api.edition import Answer, Asked, edition
 from api.errors import documented
+from api.export.aggregates import of_audit_activity
+from api.export.document import Document, Row
+from api.export.formats import Format
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
 from api.schemas import AuditActivity, AuditCount, DealPipeline, DealStage, Period
 from resources.errors import NotPublished
+from resources.publications import Publication
 
 _CENTS = Decimal("0.01")
 _MEAN_DIGITS = Decimal("0.000001")
@@ -77,8 +82,10 @@ def deal_pipeline(reads: Reads, asked: Asked) -> Answer[DealPipeline]:
     return Answer(current, body)
 
 
-def audit_activity(reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None) -> Answer[AuditActivity]:
-    """The activity of a period. Raises `NotPublished`, `Invalid`."""
+def audit_activity(
+    reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None
+) -> Answer[AuditActivity] | Answer[Document]:
+    """The activity of a period; a file's rows are read while it is written. Raises `NotPublished`, `Invalid`."""
     days = reads.follower.aggregates().audit
     if not days:
         raise NotPublished("audit_activity has nothing published yet.")
@@ -86,25 +93,34 @@ def audit_activity(reads: Reads, asked: Asked, since: dt.date | None, until: dt.
     parts = between(days, first, last)
     current = edition(asked, [], [*parts.values()], "audit", first, last)
     if current.held_by(asked):
-        return Answer(current, None)
+        return Answer[AuditActivity](current, None)
+    shown = Period(since=first, until=last)
+    if asked.form is not Format.JSON:
+        return Answer(current, of_audit_activity(shown, current.publication, current.freshness, _rows(reads, parts)))
     body = AuditActivity(
-        period=Period(since=first, until=last),
-        activity=_counts(reads, list(parts), [part.build_id for part in parts.values()]),
-        publication=current.publication,
-        freshness=current.freshness,
+        period=shown, activity=_counts(reads, parts), publication=current.publication, freshness=current.freshness
     )
     return Answer(current, body)
 
 
-def _counts(reads: Reads, days: list[dt.date], builds: list[int]) -> list[AuditCount]:
-    if not days:
+def _counts(reads: Reads, parts: dict[dt.date, Publication]) -> list[AuditCount]:
+    if not parts:
         return []
     with reads.pool.connection() as warehouse:
-        rows = warehouse.rows("reads/audit_of_days", since=min(days), until=max(days), builds=builds)
+        rows = warehouse.rows("reads/audit_of_days", **_of(parts))
     return [
         AuditCount(date=day, action=action, entity_type=entity_type, events=events, actors=actors)
         for day, action, entity_type, events, actors in rows
     ]
+
+
+def _rows(reads: Reads, parts: dict[dt.date, Publication]) -> Iterator[Row]:
+    if parts:
+        yield from reads.stream("reads/audit_of_days", **_of(parts))
+
+
+def _of(parts: dict[dt.date, Publication]) -> dict[str, Any]:
+    return {"since": min(parts), "until": max(parts), "builds": [part.build_id for part in parts.values()]}
 
 
 def _stage(  # noqa: PLR0913, PLR0917 - a row

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -35,6 +36,11 @@ from resources.settings import Settings
 from resources.warehouse import Warehouse, WarehousePool
 
 CONNECTIONS = 8
+STREAMS = 4
+"""Files that are read while they are sent, at a time; each has a connection of its own while its reader takes it."""
+
+_SMALL_FILE_S = 0.5
+"""How long a file waits for its turn: long enough for small ones, which are read before their first byte is sent."""
 
 _Parameters = ParamSpec("_Parameters")
 _Found = TypeVar("_Found")
@@ -50,10 +56,20 @@ class Reads:
         self.pool = WarehousePool(settings, size=CONNECTIONS, timeout_s=deadline.seconds)
         self.follower = Follower(settings, timeout_s=deadline.seconds)
         self.customers = Customers(self.pool, remembered_s=settings.reports_cache_ttl)
+        self._streams = threading.BoundedSemaphore(STREAMS)
 
-    def connect(self) -> Warehouse:
-        """A connection beside the pool, for what is read for long."""
-        return Warehouse(self._settings)
+    def stream(self, name: str, /, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Rows that `sql/{name}.sql` answers with, read as they are taken, beside the pool and without a deadline.
+
+        Raises `WarehouseUnavailable`, also where too many are being read, `WarehouseError`.
+        """
+        if not self._streams.acquire(timeout=_SMALL_FILE_S):
+            raise WarehouseUnavailable("Too many files are being read at the moment; try again in a while.")
+        try:
+            with Warehouse(self._settings) as warehouse:
+                yield from warehouse.stream(name, **parameters)
+        finally:
+            self._streams.release()
 
     async def answer(
         self,

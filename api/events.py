@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from litestar import Router, get
 from litestar.di import NamedDependency
@@ -24,15 +22,9 @@ from api.export.reports import of_events
 from api.export.response import file_response
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
 from api.schemas import Period
-from resources.errors import WarehouseUnavailable
 from resources.publications import naive
 
-_AT_ONCE = 4
-"""Files that are sent at a time; each has a connection of its own for as long as its reader takes."""
-
 _FORMS = {Format.CSV, Format.PARQUET}
-
-_free = threading.BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass
@@ -78,26 +70,14 @@ def events_file(reads: Reads, asked: Asked, since: dt.date | None, until: dt.dat
     first, last = period(published.days, since, until)
     parts = between(published.days, first, last)
     current = edition(asked, [published.customers], [*parts.values()], "events", first, last)
-    rows = _rows(reads, user.user_id, first, last, [part.build_id for part in parts.values()])
+    rows = reads.stream(
+        "reads/events_of_user",
+        user_id=user.user_id,
+        since=naive(_midnight(first)),
+        until=naive(_midnight(last) + dt.timedelta(days=1)),
+        day_builds=[part.build_id for part in parts.values()],
+    )
     return of_events(user, Period(since=first, until=last), current.publication, rows), current
-
-
-def _rows(
-    reads: Reads, user_id: int, first: dt.date, last: dt.date, day_builds: list[int]
-) -> Iterator[tuple[Any, ...]]:
-    if not _free.acquire(blocking=False):
-        raise WarehouseUnavailable("Too many files are being read at the moment; try again in a while.")
-    try:
-        with reads.connect() as warehouse:
-            yield from warehouse.stream(
-                "reads/events_of_user",
-                user_id=user_id,
-                since=naive(_midnight(first)),
-                until=naive(_midnight(last) + dt.timedelta(days=1)),
-                day_builds=day_builds,
-            )
-    finally:
-        _free.release()
 
 
 def _midnight(day: dt.date) -> dt.datetime:

@@ -10,9 +10,9 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import day, report, seeding, start
+from bench import day, exports, report, seeding, start
 
-BENCHES = {"start": start, "day": day, "report": report, "seed": seeding}
+BENCHES = {"start": start, "day": day, "report": report, "seed": seeding, "exports": exports}
 
 
 def main() -> None:
@@ -22,8 +22,9 @@ def main() -> None:
         "name", choices=BENCHES, help="; ".join(f"{name}: {of.__doc__}" for name, of in BENCHES.items())
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--rows", type=int, default=exports.ROWS, help="of each file of exports")
     given = parser.parse_args()
-    figures = BENCHES[given.name].measure()
+    figures = exports.measure(given.rows) if given.name == "exports" else BENCHES[given.name].measure()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if given.json:
         print(json.dumps({"bench": given.name, "machine": machine, **figures}))

@@ -94,6 +94,18 @@ def totals(sound: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def deals(url: str) -> pl.DataFrame:
+    """Deals by status and currency, counted and added up by PostgreSQL; money in words, so that it stays exact."""
+    amount = "nullif(amount, 'NaN')"
+    return rows(
+        url,
+        f"SELECT status, currency::text, count(*) AS deals, count({amount}) AS deals_with_amount, "  # noqa: S608
+        f"count(*) - count({amount}) AS deals_without_amount, sum({amount})::text AS amount_total, "
+        f"round(avg({amount}), 6)::text AS amount_mean, min(updated_at) AS oldest_updated_at, "
+        "max(updated_at) AS newest_updated_at FROM crm.deals GROUP BY 1, 2 ORDER BY 1, 2",
+    )
+
+
 def audit(trail: pl.DataFrame) -> pl.DataFrame:
     """Events and distinct actors by day, action and kind of entity; newest day first."""
     stamped = trail.with_columns(date=pl.col("occurred_at").dt.date())

@@ -3,59 +3,19 @@ rows of PostgreSQL that shares no code with the system."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from random import Random
-from uuid import UUID
 
-import msgspec
 import polars as pl
 import pytest
-from litestar.testing import TestClient
 
-from api.app import build_app
-from resources.migrations import migrate
-from resources.settings import Settings
-from resources.warehouse import Warehouse
-from stack.seed import seed
 from tests import recompute
 from tests.api.wearers import FIGURES, Wearers
-from tests.api.world import ISSUER, Issuer
 from tests.assets.conftest import Marts
+from tests.periods import LAST, SINCE, to_the_second
 from tests.recompute import assert_same_figures
 
-SINCE, LAST = date(2026, 2, 1), date(2026, 2, 28)
-UNTIL = date(2026, 3, 1)
-
-
-@pytest.fixture(scope="module")
-def month(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
-    """A seeded month, every mart built; read only."""
-    settings = fresh_settings()
-    migrate(settings)
-    seed(
-        settings.crm_database_url,
-        settings.telemetry_database_url,
-        customers=40,
-        days=28,
-        events_per_day=2_000,
-        seed=7,
-        last_day=LAST,
-        now=datetime(2026, 4, 1, tzinfo=UTC),
-    )
-    with Warehouse(settings) as warehouse:
-        marts = Marts(settings, warehouse)
-        marts.build_customers()
-        marts.build_all(SINCE, UNTIL)
-        marts.build_deals()
-        marts.build_audit(SINCE, UNTIL)
-        yield marts
-
-
-@pytest.fixture(scope="module")
-def events(month: Marts) -> pl.DataFrame:
-    """Every source event of the month, attributed and judged by the recomputation."""
-    return recompute.events(month.settings.crm_database_url, month.settings.telemetry_database_url)
+pytest_plugins = ["tests.month"]
 
 
 def mart(marts: Marts, query: str) -> pl.DataFrame:
@@ -115,21 +75,6 @@ def test_customers_are_those_of_the_crm(month: Marts) -> None:
     assert actual.cast(expected.schema).equals(expected)
 
 
-@pytest.fixture(scope="module")
-def wearers(month: Marts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wearers]:
-    """Everyone in the CRM, with or without a prosthesis."""
-    issuer = Issuer()
-    keys = tmp_path_factory.mktemp("keys") / "keys.json"
-    keys.write_bytes(issuer.key_set())
-    trusting = msgspec.structs.replace(month.settings, reports_jwks=str(keys), reports_token_issuer=ISSUER)
-    customers = {
-        int(str(user_id)): UUID(str(uuid))
-        for user_id, uuid in month.query("SELECT user_id, user_uuid FROM crm_customers")
-    }
-    with TestClient(build_app(trusting, wait_s=60)) as client:
-        yield Wearers(client, issuer, customers)
-
-
 def test_every_day_of_every_wearer_is_exact_in_the_api(wearers: Wearers, events: pl.DataFrame) -> None:
     rows = [
         {"user_id": user_id, "day": date.fromisoformat(report["date"]), **{name: report[name] for name in FIGURES}}
@@ -171,24 +116,12 @@ def test_every_summary_is_exact_in_the_api(wearers: Wearers, events: pl.DataFram
     assert_same_figures(expected, pl.DataFrame(rows, infer_schema_length=None), *grain)
 
 
-def periods(chance: Random) -> Iterator[tuple[datetime, datetime]]:
-    """Periods to the second about the month, a fifth of them to the hour; they never end."""
-    first = datetime(2026, 1, 31, 20, tzinfo=UTC)
-    while True:
-        since = first + timedelta(seconds=chance.randrange(29 * 86_400))
-        yield since, since + timedelta(seconds=chance.choice([60, 3_599, 3_600, 86_400, chance.randrange(29 * 86_400)]))
-        yield (
-            since.replace(minute=0, second=0),
-            since.replace(minute=0, second=0) + timedelta(hours=chance.randrange(60)),
-        )
-
-
 def test_totals_to_the_second_are_exact_in_the_api(wearers: Wearers, events: pl.DataFrame) -> None:
     chance = Random(11)  # noqa: S311 - no secret
     sound = events.filter("sound").with_columns(at=pl.col("event_time").dt.replace_time_zone("UTC"))
     people = sound["user_id"].unique().sort().to_list()
     rows, expected = [], []
-    for number, (since, until) in zip(range(200), periods(chance), strict=False):
+    for number, (since, until) in zip(range(200), to_the_second(chance), strict=False):
         user_id = chance.choice(people)
         inside = sound.filter(pl.col("user_id") == user_id, pl.col("at").is_between(since, until, closed="left"))
         body = wearers.totals(user_id, start_ts=since.isoformat(), end_ts=until.isoformat())
@@ -240,13 +173,7 @@ def test_the_days_that_the_api_lists_are_those_with_an_event(wearers: Wearers, e
 
 
 def test_deals_are_those_that_postgresql_counts(wearers: Wearers, month: Marts) -> None:
-    expected = recompute.rows(
-        month.settings.crm_database_url,
-        "SELECT status, currency::text, count(*) AS deals, count(amount) AS deals_with_amount, "
-        "count(*) - count(amount) AS deals_without_amount, sum(amount)::text AS amount_total, "
-        "round(avg(amount), 6)::text AS amount_mean, min(updated_at) AS oldest_updated_at, "
-        "max(updated_at) AS newest_updated_at FROM crm.deals GROUP BY 1, 2 ORDER BY 1, 2",
-    )
+    expected = recompute.deals(month.settings.crm_database_url)
     pipeline = pl.DataFrame(wearers.aggregate("deal-pipeline")["pipeline"], infer_schema_length=None)
     times = pl.col("oldest_updated_at", "newest_updated_at").str.to_datetime(time_zone="UTC", time_unit="us")
     assert pipeline.with_columns(times.dt.replace_time_zone(None)).equals(expected)

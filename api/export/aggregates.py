@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from api.export.columns import DAY
-from api.export.document import Chart, Column, Document, Kind, Sheet
-from api.schemas import AuditActivity, DealPipeline
+from api.export.document import Chart, Column, Document, Kind, Row, Sheet
+from api.schemas import DealPipeline, Freshness, Period, Publication
 
 _DEALS = (
     Column("status", Kind.TEXT),
@@ -19,13 +21,14 @@ _DEALS = (
     Column("oldest_updated_at", Kind.INSTANT, "UTC", "Oldest change"),
     Column("newest_updated_at", Kind.INSTANT, "UTC", "Newest change"),
 )
-_AUDIT = (
+AUDIT = (
     DAY,
     Column("action", Kind.TEXT),
     Column("entity_type", Kind.TEXT),
     Column("events", Kind.COUNT),
     Column("actors", Kind.COUNT),
 )
+"""Of `api.schemas.AuditCount`: rows have these cells in this order."""
 
 
 def of_deal_pipeline(body: DealPipeline) -> Document:
@@ -41,15 +44,17 @@ def of_deal_pipeline(body: DealPipeline) -> Document:
     )
 
 
-def of_audit_activity(body: AuditActivity) -> Document:
-    """What the staff did by day, action and kind of entity."""
+def of_audit_activity(
+    period: Period, publication: Publication | None, freshness: Freshness, rows: Iterable[Row]
+) -> Document:
+    """What the staff did by day, action and kind of entity; `rows` may be an iterator."""
     return Document(
         name="audit-activity",
         title="Audit activity",
-        period=body.period,
-        publication=body.publication,
-        watermark=body.freshness.watermark,
+        period=period,
+        publication=publication,
+        watermark=freshness.watermark,
         notes="Actors are distinct ones of their row: they cannot be added up over rows.",
-        sheets=(Sheet("activity", _AUDIT, [msgspec.structs.astuple(count) for count in body.activity]),),
+        sheets=(Sheet("activity", AUDIT, rows),),
         chart=Chart("Events by day", "date", "events"),
     )

@@ -16,10 +16,9 @@ _DOCUMENTS: dict[type[Any], Callable[[Any], Document]] = {
     schemas.PeriodSummary: reports.of_period_summary,
     schemas.UserTotals: reports.of_user_totals,
     schemas.DealPipeline: aggregates.of_deal_pipeline,
-    schemas.AuditActivity: aggregates.of_audit_activity,
 }
 
 
 def document_of(body: Any) -> Document:
-    """The document of an answer."""
-    return _DOCUMENTS[type(body)](body)
+    """The document of an answer, which may be one already."""
+    return body if isinstance(body, Document) else _DOCUMENTS[type(body)](body)

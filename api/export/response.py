@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from litestar.response import Stream
 
@@ -23,4 +22,12 @@ async def file_response(
     chunks = file_chunks(document, form, sheet)
     first = await asyncio.to_thread(next, chunks, b"")
     named = {"Content-Disposition": f'attachment; filename="{file_name(document, form, sheet)}"'}
-    return Stream(chain([first], chunks), media_type=form.media_type, headers={**headers, **named})
+    return Stream(_pieces(first, chunks), media_type=form.media_type, headers={**headers, **named})
+
+
+async def _pieces(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # Not the iterator itself: the framework takes any ValueError of one for its end, and half a file for a whole one.
+    piece: bytes | None = first
+    while piece is not None:
+        yield piece
+        piece = await asyncio.to_thread(next, chunks, None)
