@@ -86,7 +86,10 @@ async def refresh(refreshes: NamedDependency[Refreshes], data: JSONBody[RefreshF
 @get(
     "/{refresh_id:str}",
     summary="How far a refresh is",
-    description=f"State and progress of a refresh. For the role `{ADMIN}`.",
+    description=(
+        f"State and progress of a refresh, or of the run by which Dagster retried it: `id` names that one then. For the"
+        f" role `{ADMIN}`."
+    ),
     operation_class=DataOperation,
     response_description="The refresh",
     responses=documented(401, 403, 404, 422, 503),
@@ -110,7 +113,7 @@ def _refuse(problems: dict[str, str]) -> None:
 def _answer(run: Run, status: int, **headers: str) -> Response[schemas.Refresh]:
     body = schemas.Refresh(
         id=run.run_id,
-        state=_state(run.status),
+        state=_state(run),
         steps=schemas.RefreshSteps(done=run.steps_done, total=run.steps_total),
         marts=list(run.marts),
         period=schemas.Period(since=run.days[0], until=run.days[1]) if run.days else None,
@@ -118,12 +121,12 @@ def _answer(run: Run, status: int, **headers: str) -> Response[schemas.Refresh]:
     return Response(body, status_code=status, headers={"Cache-Control": "no-store", **headers})
 
 
-def _state(status: str) -> Literal["queued", "running", "succeeded", "failed"]:
-    if status in QUEUED:
+def _state(run: Run) -> Literal["queued", "running", "succeeded", "failed"]:
+    if run.status in QUEUED or run.awaits_retry(dt.datetime.now(dt.UTC)):
         return "queued"
-    if status in RUNNING:
+    if run.status in RUNNING:
         return "running"
-    return "succeeded" if status == "SUCCESS" else "failed"
+    return "succeeded" if run.status == "SUCCESS" else "failed"
 
 
 routes = Router(

@@ -62,8 +62,14 @@ class Refreshes:
             return await self._oldest(key) or await self._launch(wanted, key)
 
     async def look(self, run_id: str) -> Run | None:
-        """The run as it is now; `None` where there is none. Raises `RefreshAway`."""
-        return await self._looking.ask(orchestrator.look, run_id)
+        """The run as it is now, or the last one by which Dagster retried it; `None` where there is none.
+
+        Raises `RefreshAway`.
+        """
+        run = await self._looking.ask(orchestrator.look, run_id)
+        if run is None or run.retry_id is None:
+            return run
+        return await self.look(run.retry_id) or run
 
     def close(self) -> None:
         """Disconnect."""

@@ -50,6 +50,7 @@ class AuditBuild:
     def __init__(self, warehouse: Warehouse, source: Snapshot, run_id: str, report: Report) -> None:
         self._warehouse = warehouse
         self._source = source
+        self._source_seq = source.source_seq(warehouse, "crm")
         self._run_id = run_id
         self._report = report
 
@@ -58,7 +59,7 @@ class AuditBuild:
 
         Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
         """
-        outcome = Outcome()
+        outcome = Outcome(unknown_columns=self._source.check("events"))
         prints = self._fingerprints(window)
         published = current(self._warehouse, MART, window.since, window.until)
         changed = []
@@ -97,7 +98,7 @@ class AuditBuild:
             Plan(
                 segment=day,
                 build_id=build_id,
-                source_seq=self._source.source_seq,
+                source_seq=self._source_seq,
                 movements=prints[day][0],
                 inputs=prints[day],
             )

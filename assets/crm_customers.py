@@ -37,9 +37,11 @@ def crm_customers(
 def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
     """Publish the customers and the owners of one snapshot of the CRM, both at once.
 
+    The chips of people who left are marked before, so that nothing of theirs is stored again once nobody owns them.
     Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
     """
-    outcome = Outcome()
+    outcome = Outcome(unknown_columns=source.check("customers", "prostheses", "prosthesis_models"))
+    source_seq = source.source_seq(warehouse, "crm")
     customers_build, owners_build = new_build_ids(2)
     customers = source.frame("sources/customers")
     owners = source.frame("sources/prosthesis_owners")
@@ -57,7 +59,7 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
             mart=mart,
             segment=EPOCH,
             build_id=build_id,
-            source_seq=source.source_seq,
+            source_seq=source_seq,
             rows=rows,
             checksum=_checksum(mart, rows, *totals.get(build_id, (0, 0))),
             watermark=EPOCH if watermark is None else watermark.replace(tzinfo=UTC),
@@ -65,6 +67,8 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
         )
         for mart, build_id, rows in read
     ]
+    if customers.height:
+        warehouse.run("builds/departed_chips", customers=customers_build, source_seq=source_seq)
     publish(warehouse, builds, run_id)
     swap_lookups(warehouse)
     outcome.source_rows = customers.height

@@ -35,7 +35,8 @@ def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
 
     Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
     """
-    outcome = Outcome()
+    outcome = Outcome(unknown_columns=source.check("deals"))
+    source_seq = source.source_seq(warehouse, "crm")
     (build_id,) = new_build_ids(1)
     groups = source.frame("sources/deal_pipeline").with_columns(
         pl.col("amount_total").cast(pl.Decimal(38, 2)), build_id=pl.lit(build_id, dtype=pl.UInt64)
@@ -49,7 +50,7 @@ def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
         mart=MART,
         segment=EPOCH,
         build_id=build_id,
-        source_seq=source.source_seq,
+        source_seq=source_seq,
         rows=groups.height,
         checksum=_verified(warehouse, build_id, groups.height, deals),
         watermark=EPOCH if newest is None else newest.replace(tzinfo=UTC),

@@ -9,6 +9,8 @@ from assets.collection import NIGHTLY, collect_builds
 from assets.crm_customers import crm_customers
 from assets.deal_pipeline import deal_pipeline
 from assets.partitions import daily
+from assets.reconciliation import HOURLY, reconcile
+from assets.sensors import telemetry_arrival
 from assets.sources import SOURCES
 from assets.telemetry_events import telemetry_events
 from assets.user_daily_reports import user_daily_reports
@@ -31,8 +33,9 @@ def reports() -> dg.Definitions:
             deal_pipeline,
             audit_activity(days),
         ],
-        jobs=[collect_builds],
-        schedules=[NIGHTLY],
+        jobs=[collect_builds, reconcile],
+        schedules=[NIGHTLY, HOURLY],
+        sensors=[telemetry_arrival],
         resources={"warehouse": WarehouseResource(), "crm": CrmSource(), "telemetry": TelemetrySource()},
         executor=dg.in_process_executor,
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from assets.soundness import attribute, with_reason
+from assets.soundness import DEPARTED, attribute, mark_departed, with_reason
 from resources.publications import EPOCH, naive
 from resources.sql import statement
 from resources.warehouse import Warehouse
 
 _OPTIONAL = ("response_time_ms", "latitude", "longitude")
+
+_KEPT_OF_DEPARTED = frozenset({"id", "event_time", "saved_ts", "reason", "build_id"})
 
 _OLDEST = naive(datetime.fromisoformat("1900-01-01T00:00:00Z"))
 """The oldest instant that ClickHouse holds; older ones are set apart with this one in their place."""
@@ -35,9 +37,10 @@ def load(
         {"segment": [naive(segment) for segment in build_ids], "build_id": list(build_ids.values())},
         schema={"segment": pl.Datetime("us"), "build_id": pl.UInt64},
     )
+    departed = read_departed(warehouse)
     with ThreadPoolExecutor(max_workers=1) as writer:
         written: Future[None] | None = None
-        for checked in _checked(batches, builds, owners, naive(first_day)):
+        for checked in _checked(batches, builds, owners, departed, naive(first_day)):
             if written is not None:
                 written.result()
             written = writer.submit(_write, warehouse, checked)
@@ -47,18 +50,30 @@ def load(
 
 def read_owners(warehouse: Warehouse, owners_build: int) -> pl.DataFrame:
     """Who wears which chip when, sorted by `valid_from`; instants are UTC, without a zone."""
-    frame = pl.DataFrame(warehouse.arrow("reads/owners", owners=owners_build))
-    return frame.with_columns(pl.col("valid_from", "valid_to").dt.replace_time_zone(None)).sort("valid_from")
+    return _by_start(pl.DataFrame(warehouse.arrow("reads/owners", owners=owners_build)))
+
+
+def read_departed(warehouse: Warehouse) -> pl.DataFrame:
+    """When which chip, by its digest, belonged to people who have left, sorted by `valid_from`; instants as above."""
+    return _by_start(pl.DataFrame(warehouse.arrow("reads/departed_chips")))
+
+
+def _by_start(intervals: pl.DataFrame) -> pl.DataFrame:
+    return intervals.with_columns(pl.col("valid_from", "valid_to").dt.replace_time_zone(None)).sort("valid_from")
 
 
 def _checked(
-    batches: Iterable[pl.DataFrame], builds: pl.DataFrame, owners: pl.DataFrame, first_day: datetime
+    batches: Iterable[pl.DataFrame],
+    builds: pl.DataFrame,
+    owners: pl.DataFrame,
+    departed: pl.DataFrame,
+    first_day: datetime,
 ) -> Iterator[pl.DataFrame]:
     hour = pl.col("event_time").dt.truncate("1h")
     segment = pl.when(pl.col("event_time") < first_day).then(pl.lit(naive(EPOCH))).otherwise(hour)
     for batch in batches:
-        attributed = with_reason(attribute(batch, owners), first_day)
-        yield attributed.with_columns(segment=segment).join(builds, on="segment", how="left")
+        reasoned = with_reason(mark_departed(attribute(batch, owners), departed), first_day)
+        yield reasoned.with_columns(segment=segment).join(builds, on="segment", how="left")
 
 
 def _write(warehouse: Warehouse, checked: pl.DataFrame) -> None:
@@ -67,9 +82,17 @@ def _write(warehouse: Warehouse, checked: pl.DataFrame) -> None:
         warehouse.insert("builds/telemetry_events", arrays(sound.with_columns(_nan_for_null())))
     set_apart = checked.filter(pl.col("reason").is_not_null())
     if set_apart.height:
-        oldest = pl.max_horizontal("event_time", pl.lit(_OLDEST)).alias("event_time")
-        names = statement("builds/quarantine").columns
-        warehouse.insert_rows("builds/quarantine", set_apart.with_columns(oldest).select(names).rows())
+        warehouse.insert_rows("builds/quarantine", _to_keep(set_apart).rows())
+
+
+def _to_keep(set_apart: pl.DataFrame) -> pl.DataFrame:
+    """The columns of the quarantine: of people who have left only that there was an event, and when."""
+    columns = statement("builds/quarantine").columns
+    told = [name for name in columns if name not in _KEPT_OF_DEPARTED]
+    return set_apart.select(columns).with_columns(
+        pl.max_horizontal("event_time", pl.lit(_OLDEST)).alias("event_time"),
+        pl.when(pl.col("reason") != DEPARTED).then(pl.col(*told)).name.keep(),
+    )
 
 
 def arrays(frame: pl.DataFrame) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Orphans: published rows of people whom the CRM no longer knows.
+"""Orphans: rows of people whom the CRM no longer knows, and what the quarantine still tells of them.
 
-A day that is built again loses them by itself; these are the rest. The quarantine names nobody, so nothing of it is an
-orphan: docs/decisions/0009 says what that leaves.
+A day that is built again loses them by itself; these are the rest. Views hide them from the moment on that the CRM
+without them is published; docs/decisions/0009 tells the whole way.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import msgspec
 
@@ -18,47 +18,62 @@ _MARTS = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
 TABLES = (*(f"{mart}_builds" for mart in _MARTS), "crm_customers_builds", "prosthesis_owners_builds")
 """The tables whose rows are somebody's."""
 
+QUARANTINE = "quarantine_builds"
+"""The table whose rows may tell of somebody by their chip."""
+
 _BUILDS_AT_ONCE = 1_000
 
 
 def count(warehouse: Warehouse) -> dict[str, int]:
     """Orphans by table, superseded builds included. Raises `NotPublished` where the CRM was never loaded."""
-    _known_customers(warehouse)
-    return {table: sum(_by_build(warehouse, table).values()) for table in TABLES}
+    return {table: builds.total() for table, builds in _found(warehouse, _customers(warehouse)).items()}
 
 
 def remove(warehouse: Warehouse) -> dict[str, int]:
-    """Remove the orphans; returns how many, by table.
+    """Remove the orphans; returns how many, by table. Done again after it was killed, it does the rest.
 
+    Events leave in the quarantine that they happened, so what was read stays what is published and set apart.
     Raises `NotPublished`, and removes nothing, where the CRM was never loaded or knows nobody at all: an empty CRM is
     rather a broken one than one that everybody left.
     """
-    if not _known_customers(warehouse):
+    customers = _customers(warehouse)
+    if not customers.rows:
         raise NotPublished(
             "crm_customers is empty. That is taken for a broken CRM, so nobody's rows were removed; materialize "
             "crm_customers again once the CRM has its customers."
         )
-    orphans = {table: _by_build(warehouse, table) for table in TABLES}
-    for table, builds in orphans.items():
-        if builds:
-            warehouse.run("builds/orphans", table=table)
-    for mart in _MARTS:
-        _publish_what_is_left(warehouse, mart, orphans[f"{mart}_builds"])
-    return {table: sum(builds.values()) for table, builds in orphans.items()}
+    # A build of the CRM that was made by an older release marked nobody.
+    warehouse.run("builds/departed_chips", customers=customers.build_id, source_seq=customers.source_seq)
+    orphans = _found(warehouse, customers)
+    if orphans["telemetry_events_builds"]:
+        warehouse.run("builds/departed_events", customers=customers.build_id)
+    for table in TABLES:
+        if orphans[table]:
+            warehouse.run("builds/orphans", table=table, customers=customers.build_id)
+    if orphans[QUARANTINE]:
+        warehouse.run("builds/departed_quarantine")
+    orphaned = {mart: set(orphans[f"{mart}_builds"]) for mart in _MARTS}
+    orphaned["telemetry_events"] |= set(orphans[QUARANTINE])
+    for mart, builds in orphaned.items():
+        _publish_what_is_left(warehouse, mart, builds)
+    return {table: builds.total() for table, builds in orphans.items()}
 
 
-def _known_customers(warehouse: Warehouse) -> int:
+def _customers(warehouse: Warehouse) -> Publication:
     customers = current(warehouse, "crm_customers")
     if EPOCH not in customers:
         raise NotPublished("crm_customers was never published, so nobody is known to be gone; materialize it first.")
-    return customers[EPOCH].rows
+    return customers[EPOCH]
 
 
-def _by_build(warehouse: Warehouse, table: str) -> dict[int, int]:
-    return dict(warehouse.rows("reads/orphans", table=table))
+def _found(warehouse: Warehouse, customers: Publication) -> dict[str, Counter[int]]:
+    """How many orphans each build has, by table."""
+    found = {table: warehouse.rows("reads/orphans", table=table, customers=customers.build_id) for table in TABLES}
+    found[QUARANTINE] = warehouse.rows("reads/departed_quarantine") if customers.rows else []
+    return {table: Counter(dict(builds)) for table, builds in found.items()}
 
 
-def _publish_what_is_left(warehouse: Warehouse, mart: str, builds: dict[int, int]) -> None:
+def _publish_what_is_left(warehouse: Warehouse, mart: str, builds: set[int]) -> None:
     """Publish the current ones of `builds` again with the rows and the checksum that they have now."""
     touched = [publication for publication in current(warehouse, mart).values() if publication.build_id in builds]
     by_run: dict[str, list[Publication]] = defaultdict(list)

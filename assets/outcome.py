@@ -24,6 +24,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     rebuilt: int = 0
     kept: int = 0
     watermark: datetime | None = None
+    unknown_columns: list[str] = msgspec.field(default_factory=list)
+    """Columns that the source has and nothing here reads."""
     started: float = msgspec.field(default_factory=time.monotonic)
 
     def keep(self, build: Build) -> None:
@@ -45,6 +47,9 @@ class Outcome(msgspec.Struct, kw_only=True):
             "segments_kept": self.kept,
             "seconds": round(time.monotonic() - self.started, 3),
         }
+        if self.unknown_columns:
+            run["unknown_columns"] = ", ".join(self.unknown_columns)
+            context.log.warning(f"The source has columns that are unknown here, and ignored: {run['unknown_columns']}")
         if self.watermark is not None:
             run["watermark"] = dg.MetadataValue.timestamp(self.watermark)
         if context.assets_def.partitions_def is None:

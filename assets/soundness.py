@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -18,6 +19,9 @@ _REQUIRED = (
 )
 _MEASURED = ("signal_amplitude", "response_time_ms", "battery_level", "latitude", "longitude")
 _CLOCK_AHEAD = timedelta(hours=24)
+
+DEPARTED = "owner_departed"
+"""The reason of events of people who have left: the quarantine keeps of them only that they happened, and when."""
 
 OWNER_COLUMNS = ("user_id", "prosthesis_id", "prosthesis_type", "prosthesis_model")
 
@@ -44,9 +48,46 @@ def attribute(events: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def mark_departed(events: pl.DataFrame, departed: pl.DataFrame) -> pl.DataFrame:
+    """Attributed `events` with `departed`: that nobody holds the chip, and somebody who has left held it then.
+
+    `departed` is sorted by `valid_from`; its intervals are half-open and do not overlap within a `chip_digest`.
+    """
+    if departed.is_empty():
+        return events.with_columns(departed=pl.lit(value=False))
+    unowned = events.filter(pl.col("user_id").is_null()).select("id", "chip_id", "event_time")
+    held = unowned.join_asof(
+        _named(unowned["chip_id"], departed),
+        left_on="event_time",
+        right_on="left_from",
+        by="chip_id",
+        strategy="backward",
+        check_sortedness=False,
+    ).filter(pl.col("event_time") < pl.col("left_to"))
+    return events.with_columns(departed=pl.col("id").is_in(held["id"].implode()))
+
+
+def digest(chip_id: str) -> str:
+    """What a departed chip is named by: SHA-256, lower-case hexadecimal, as `sql/builds/departed_chips.sql` has it."""
+    return hashlib.sha256(chip_id.encode()).hexdigest()
+
+
+def _named(chips: pl.Series, departed: pl.DataFrame) -> pl.DataFrame:
+    """Intervals of `departed` that are of one of `chips`, with the chip itself; each chip is digested once."""
+    chips = chips.drop_nulls().unique()
+    named = pl.DataFrame(
+        {"chip_id": chips, "chip_digest": [digest(chip) for chip in chips]},
+        schema={"chip_id": pl.String, "chip_digest": pl.String},
+    )
+    intervals = departed.rename({"valid_from": "left_from", "valid_to": "left_to"})
+    return intervals.join(named, on="chip_digest").drop("chip_digest").sort("left_from")
+
+
 def with_reason(events: pl.DataFrame, first_day: datetime) -> pl.DataFrame:
-    """Attributed `events` with `reason`: null where an event is sound and owned. `first_day` is UTC, without a zone."""
+    """Marked `events` with `reason`: null where an event is sound and owned. `first_day` is UTC, without a zone."""
     reasons = {
+        # Before all others: whatever else is wrong with such an event, nothing of it may be kept.
+        "owner_departed": pl.col("departed"),
         "before_first_day": pl.col("event_time") < first_day,
         "missing_value": pl.any_horizontal(pl.col(name).is_null() for name in _REQUIRED),
         "not_finite": pl.any_horizontal(~pl.col(name).is_finite() for name in _MEASURED),

@@ -10,6 +10,7 @@ from assets.derived import chunks
 from assets.event_load import load, read_owners
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, early_window, joined, kept_window, segment_window
+from resources import noticed
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
 from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
@@ -20,6 +21,9 @@ MART = "telemetry_events"
 
 Fingerprint = tuple[int, int, int, int]
 """What a segment was made from: events, sum of their ids, newest saved_ts in microseconds, checksum of the owners."""
+
+_OF_SOURCE = 3
+"""How many of these say what the source held."""
 
 _UINT64 = (1 << 64) - 1
 _OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -55,6 +59,7 @@ class EventsBuild:
         """`early` is what to set apart of before the first day. Raises `NotPublished` before the CRM was loaded."""
         self._warehouse = warehouse
         self._source = source
+        self._source_seq = source.source_seq(warehouse, "telemetry")
         self._early = early
         self._first_day = early.until
         self._run_id = run_id
@@ -66,16 +71,17 @@ class EventsBuild:
 
         Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
         """
-        outcome = Outcome()
+        outcome = Outcome(unknown_columns=self._source.check("raw_telemetry"))
         prints = self._fingerprints(window)
         published = self._published(window)
-        changed = [
-            segment
-            for segment, fingerprint in prints.items()
-            if full_refresh or segment not in published or published[segment].inputs != fingerprint
-        ]
-        for segment in prints.keys() - set(changed):
+        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
+        changed = list(prints) if full_refresh else _changed(prints, published, dirty)
+        kept = sorted(prints.keys() - set(changed))
+        for segment in kept:
             outcome.keep(published[segment])
+        # Something was noticed of these that has gone again.
+        seen = {segment: prints[segment][:_OF_SOURCE] for segment in kept if segment in dirty}
+        noticed.notice(self._warehouse, MART, self._source_seq, seen)
         outcome.source_rows = sum(fingerprint[0] for fingerprint in prints.values())
         build_ids = dict(zip(changed, new_build_ids(len(changed)), strict=True))
         owners = read_owners(self._warehouse, self._owners_build)
@@ -92,16 +98,12 @@ class EventsBuild:
         since = self._early.since if begins else window.since
         self._source.window(since, window.until, self._first_day)
         found = {
-            segment.replace(tzinfo=UTC): (events, ids & _UINT64, _microseconds(newest))
-            for segment, events, ids, newest in self._source.frame("sources/fingerprints").iter_rows()
+            segment.replace(tzinfo=UTC): noticed.fingerprint(*held)
+            for segment, *held in self._source.frame("sources/fingerprints").iter_rows()
         }
-        hours = window.hours()
-        checksums = dict(
-            self._warehouse.rows(
-                "reads/owner_checksums", hours=[naive(hour) for hour in hours], owners=self._owners_build
-            )
-        )
-        segments = [EPOCH, *hours] if begins else hours
+        bounds = {"since": naive(window.since), "until": naive(window.until)}
+        checksums = dict(self._warehouse.rows("reads/owner_checksums", owners=self._owners_build, **bounds))
+        segments = [EPOCH, *window.hours()] if begins else window.hours()
         return {segment: (*found.get(segment, (0, 0, 0)), checksums.get(segment, 0)) for segment in segments}
 
     def _published(self, window: Window) -> dict[datetime, Publication]:
@@ -147,7 +149,7 @@ class EventsBuild:
                     mart=MART,
                     segment=segment,
                     build_id=build_id,
-                    source_seq=self._source.source_seq,
+                    source_seq=self._source_seq,
                     rows=rows,
                     checksum=checksum,
                     watermark=watermark.replace(tzinfo=UTC),
@@ -164,5 +166,14 @@ def _owners_build(warehouse: Warehouse) -> int:
     return owners[EPOCH].build_id
 
 
-def _microseconds(moment: datetime) -> int:
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
+def _changed(
+    prints: dict[datetime, Fingerprint], published: dict[datetime, Publication], dirty: dict[datetime, set[str]]
+) -> list[datetime]:
+    """Segments whose source or owners are not what they were published from, or whose build is faulty."""
+    return [
+        segment
+        for segment, fingerprint in prints.items()
+        if segment not in published
+        or published[segment].inputs != fingerprint
+        or noticed.FAULTY in dirty.get(segment, ())
+    ]

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.derived import Plan, chunks, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
+from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.publications import DAY, Build, Publication, current, naive, new_build_ids
@@ -55,9 +56,11 @@ class DailyBuild:
         build_ids = dict(zip(window.days(), new_build_ids(len(window.days())), strict=True))
         hours = self._hours(window)
         published = current(self._warehouse, MART, window.since, window.until)
+        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
         changed = []
         for day, stats in hours.items():
-            if full_refresh or day not in published or published[day].inputs != _inputs(stats):
+            faulty = noticed.FAULTY in dirty.get(day, ())
+            if full_refresh or faulty or day not in published or published[day].inputs != _inputs(stats):
                 changed.append(day)
             else:
                 outcome.keep(published[day])

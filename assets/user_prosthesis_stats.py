@@ -7,6 +7,7 @@ import dagster as dg
 from assets.derived import Plan, chunks, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
+from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.publications import HOUR, Build, Publication, current, naive, new_build_ids
@@ -60,9 +61,11 @@ class StatsBuild:
                 f"telemetry_events has nothing published from {window.since:%Y-%m-%d} on; build it first."
             )
         published = current(self._warehouse, MART, window.since, window.until)
+        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
         changed = []
         for hour, source in events.items():
-            if full_refresh or hour not in published or published[hour].inputs != self._inputs(source):
+            faulty = noticed.FAULTY in dirty.get(hour, ())
+            if full_refresh or faulty or hour not in published or published[hour].inputs != self._inputs(source):
                 changed.append(source)
             else:
                 outcome.keep(published[hour])

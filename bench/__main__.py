@@ -10,9 +10,21 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import day, exports, report, seeding, start
+from bench import day, durable, exports, fuzz, kill, report, seeding, start
 
-BENCHES = {"start": start, "day": day, "report": report, "seed": seeding, "exports": exports}
+BENCHES = {
+    "start": start,
+    "day": day,
+    "durable": durable,
+    "report": report,
+    "seed": seeding,
+    "exports": exports,
+    "fuzz": fuzz,
+    "kill": kill,
+}
+
+SIZED = {"exports": exports, "fuzz": fuzz}
+"""Those that take `--rows`."""
 
 
 def main() -> None:
@@ -22,9 +34,14 @@ def main() -> None:
         "name", choices=BENCHES, help="; ".join(f"{name}: {of.__doc__}" for name, of in BENCHES.items())
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument("--rows", type=int, default=exports.ROWS, help="of each file of exports")
+    parser.add_argument("--rows", type=int, help="of each file of exports; that the writers of fuzz commit")
+    parser.add_argument("--points", type=int, default=kill.POINTS, help="of kill")
     given = parser.parse_args()
-    figures = exports.measure(given.rows) if given.name == "exports" else BENCHES[given.name].measure()
+    sized = SIZED.get(given.name)
+    if given.name == "kill":
+        figures = kill.measure(given.points)
+    else:
+        figures = sized.measure(given.rows or sized.ROWS) if sized else BENCHES[given.name].measure()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if given.json:
         print(json.dumps({"bench": given.name, "machine": machine, **figures}))

@@ -20,6 +20,7 @@ from resources.publications import DAY, EPOCH, HOUR, Build, new_build_ids, publi
 from resources.settings import Settings
 from resources.warehouse import Warehouse
 from stack import lineup, up
+from stack.state import running
 
 ROWS = 1_000_000
 DAYS = 365
@@ -31,7 +32,8 @@ _CUSTOMER = """
 INSERT INTO crm_customers_builds (user_id, user_uuid, name, build_id) SELECT 1, %(wearer)s, 'A wearer', %(build)s"""
 _EVENTS = """
 INSERT INTO telemetry_events_builds
-SELECT number, 1, '4b3a9d9c-1f7e-4f5b-a1f4-6f1c3c1e6a0e', 'hand', 'Протез «Хват 2»', concat('CHIP-', toString(number %% 3)),
+SELECT number, 1, '4b3a9d9c-1f7e-4f5b-a1f4-6f1c3c1e6a0e', 'hand', 'Протез «Хват 2»',
+    concat('CHIP-', toString(number %% 3)),
     fromUnixTimestamp64Micro(%(since_us)s + intDiv(%(hours)s * 3600000000 * number, %(rows)s), 'UTC') AS at, at,
     'biceps', 50, 20, number / 7, number %% 90, number %% 100, number %% 9, 55 + number / 1e7, 37 + number / 3e7,
     %(build)s + intDiv(%(hours)s * number, %(rows)s)
@@ -54,8 +56,9 @@ def measure(rows: int = ROWS) -> dict[str, float]:
             _wait_until_published(api)
             idle_mb = _memory_mb("VmRSS")
             figures: dict[str, float] = {"rows": rows, "idle_mb": round(idle_mb)}
-            for name, path in FILES.items():
-                for form in ("csv", "parquet"):
+            # CSV first, because what Parquet loads stays.
+            for form in ("csv", "parquet"):
+                for name, path in FILES.items():
                     took_s, above_mb = _download(api, path, form, rows, idle_mb)
                     figures |= {f"{name}_{form}_s": took_s, f"{name}_{form}_mb_above_idle": above_mb}
     return figures
@@ -162,6 +165,6 @@ def _memory_mb(line: str) -> float:
 
 def _api_pids() -> list[int]:
     """The server's process and its workers."""
-    state = up.running(up.current(os.environ)[0])
+    state = running(up.current(os.environ)[0])
     [pid] = [part.pid for part in (state.parts if state else ()) if part.name == "api" and part.pid]
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]

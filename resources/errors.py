@@ -3,15 +3,17 @@
     ReportsError
     ├── SettingsError          a setting is missing, malformed or unknown
     ├── SourceError            something about a source
-    │   └── SourceUnavailable  PostgreSQL did not answer
+    │   ├── SourceUnavailable  PostgreSQL did not answer
+    │   ├── SourceChanged      a table lacks a column that is read, or has it as another type
+    │   └── SourceReplaced     the server is one that another has taken over from
     └── WarehouseError         something about the warehouse
         ├── WarehouseUnavailable  ClickHouse did not answer
         ├── BuildRejected      what was written is not what was read, so it was not published
         ├── NotPublished       a mart that others stand on has no publication yet
         └── SchemaDiffers      a table is not what its file in sql/tables says, and only a person can decide what to do
 
-Two more live beside what raises them: `OrchestratorError` (resources.orchestrator), `WindowRefused`
-(assets.olap_import).
+Four more live beside what raises them: `OrchestratorError` (resources.orchestrator), `WindowRefused`
+(assets.olap_import), `DaysRefused` (assets.verification), `ErasureRefused` (assets.erasure).
 
 Messages name what was wrong, where, and what to do; never a person, a token, a secret or an address.
 """
@@ -31,6 +33,14 @@ class SourceError(ReportsError):
 
 class SourceUnavailable(SourceError):
     """A source did not answer; trying again later may help."""
+
+
+class SourceChanged(SourceError):
+    """A source's table is not what is read of it: a column is missing, or of another type."""
+
+
+class SourceReplaced(SourceError):
+    """The server is an older one than the source was read from since, so nothing that it holds may win."""
 
 
 class WarehouseError(ReportsError):

@@ -7,7 +7,7 @@ OrchestratorError            Dagster does not do what it is asked, and says why
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -27,8 +27,16 @@ LOCATION = "reports"
 QUEUED = frozenset({"QUEUED", "NOT_STARTED", "MANAGED"})
 RUNNING = frozenset({"STARTING", "STARTED", "CANCELING"})
 OVER = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+_UNFINISHED = QUEUED | RUNNING - {"CANCELING"}
+
+RETRY_PATIENCE = timedelta(minutes=1)
+"""Dagster begins its retry of a failed run within seconds; one that it has not begun by then is not coming soon."""
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+_WILL_RETRY = "dagster/will_retry"
+"""Set to true when a run fails that the instance's `run_retries` will retry."""
+_RETRY_ID = "dagster/auto_retry_run_id"
 
 _LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -40,12 +48,16 @@ mutation Launch($params: ExecutionParams!) {
 }"""
 _RUN = """
 fragment Shown on Run {
-  runId status tags { key value } assetSelection { path } stepStats { status } executionPlan { steps { key } }
+  runId status endTime tags { key value } assetSelection { path } stepStats { status } executionPlan { steps { key } }
 }"""
 _LOOK = f"query Look($run: ID!) {{ runOrError(runId: $run) {{ __typename ...Shown }} }} {_RUN}"
 _ACTIVE = f"""
 query Active($filter: RunsFilter!) {{
-  runsOrError(filter: $filter) {{ __typename ... on Runs {{ results {{ ...Shown }} }} ... on Error {{ message }} }}
+  runsOrError(filter: $filter, limit: 20) {{
+    __typename
+    ... on Runs {{ results {{ ...Shown }} }}
+    ... on Error {{ message }}
+  }}
 }} {_RUN}"""
 _NEWS = """
 query News($run: ID!, $cursor: String) {
@@ -71,7 +83,10 @@ class OrchestratorUnavailable(OrchestratorError):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as Dagster knows it; `days` are the first and the last, `None` where it has none."""
+    """A run as Dagster knows it; `days` are the first and the last, `None` where it has none.
+
+    Dagster retries a run by another one with the same tags; `retry_id` names it once there is one.
+    """
 
     run_id: str
     status: str
@@ -80,6 +95,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     steps_done: int
     steps_total: int
+    ended_at: datetime | None = None
+    retry_id: str | None = None
+
+    def awaits_retry(self, now: datetime) -> bool:
+        """Whether it failed, and Dagster is about to retry it."""
+        promised = self.status == "FAILURE" and self.tags.get(_WILL_RETRY) == "true" and self.retry_id is None
+        return promised and self.ended_at is not None and now - self.ended_at < RETRY_PATIENCE
 
 
 class News(msgspec.Struct, frozen=True):
@@ -130,12 +152,14 @@ def look(client: httpx.Client, run_id: str) -> Run | None:
 
 
 def active(client: httpx.Client, key: str, value: str) -> list[Run]:
-    """The runs with this tag that are not over, newest first. Raises as `launch`."""
-    wanted = {"tags": [{"key": key, "value": value}], "statuses": sorted(QUEUED | RUNNING - {"CANCELING"})}
+    """The runs with this tag that are not over or that Dagster is about to retry, newest first. Raises as `launch`."""
+    wanted = {"tags": [{"key": key, "value": value}], "statuses": sorted(_UNFINISHED | {"FAILURE"})}
     answer = _ask(client, _ACTIVE, filter=wanted)["runsOrError"]
     if answer["__typename"] != "Runs":
         raise OrchestratorError(f"Dagster did not list its runs: {answer.get('message') or answer['__typename']}")
-    return [_run(found) for found in answer["results"]]
+    now = datetime.now(UTC)
+    found = map(_run, answer["results"])
+    return [run for run in found if run.status in _UNFINISHED or run.awaits_retry(now)]
 
 
 def news(client: httpx.Client, run_id: str, cursor: str | None) -> News:
@@ -179,6 +203,8 @@ def _run(answer: dict[str, Any]) -> Run:
         days=(days[0], days[1]) if len(days) == len(_RANGE) else None,
         tags=tags,
         steps_done=sum(step["status"] in {"SUCCESS", "SKIPPED"} for step in answer["stepStats"]),
+        ended_at=datetime.fromtimestamp(answer["endTime"], UTC) if answer["endTime"] else None,
+        retry_id=tags.get(_RETRY_ID),
         steps_total=len((answer["executionPlan"] or {"steps": ()})["steps"]),
     )
 

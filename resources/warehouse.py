@@ -154,6 +154,11 @@ def _readable_errors(name: str) -> Iterator[None]:
     try:
         yield
     except errors.ServerException as error:
+        if error.code == errors.ErrorCodes.NOT_ENOUGH_SPACE or "No space left on device" in error.message:
+            raise WarehouseError(
+                f"ClickHouse's disk is full, so sql/{name}.sql was refused. Readers keep what they had; make room, and "
+                "the next run goes on from there."
+            ) from error
         raise WarehouseError(f"ClickHouse refused sql/{name}.sql with error {error.code}.") from error
     except _AWAY as error:
         raise WarehouseUnavailable(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resources import migrations
 from resources.warehouse import Warehouse
-from stack import display, questions, tables
+from stack import display, questions, tables, verify_command
 from stack.errors import StackError
 from stack.terminal import OUT, commands, say, trouble
 from stack.whereabouts import servers
 
+if TYPE_CHECKING:
+    from assets.erasure import Receipt
+
 app = commands()
+app.command()(verify_command.verify)
 
 _BOUND = "ISO 8601, for example 2026-02-10T08:30:00Z; UTC where it names no zone."
 
@@ -112,6 +116,38 @@ def orphans(
     with Warehouse(servers(os.environ)) as warehouse:
         counts = found.remove(warehouse) if remove else found.count(warehouse)
     tables.show(OUT, ["table", "removed" if remove else "orphans"], list(counts.items()))
+
+
+@app.command()
+def erase(user: Annotated[str, typer.Argument(help="The CRM's number of somebody who left it, or the UUID.")]) -> None:
+    """Remove now what is left of somebody whom the CRM no longer has, and print a receipt.
+
+    The CRM is read first: the customer must be deleted there. What is left of everybody else who is gone goes as well.
+    """
+    from assets import erasure  # noqa: PLC0415 - as in `import_`
+
+    _show(erasure.erase(servers(os.environ), user))
+
+
+def _show(receipt: Receipt) -> None:
+    if not any(receipt.removed.values()) and not receipt.left:
+        say("Nothing was removed: the warehouse holds nothing of this person.")
+        return
+    tables.show(OUT, ["table", "removed"], list(receipt.removed.items()))
+    say(
+        "Superseded builds are included; no part that ClickHouse reads has these rows any more, and the files that had "
+        f"them leave the disk by {receipt.gone_by:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    say(
+        "What remains: in the quarantine that there were events, and when, without chip, measurements and place; in "
+        f"departed_chips the digests of {receipt.digests} chips, so that none of their events is stored again."
+    )
+    say("Not removed by this: what the CRM and the telemetry database hold, and your backups. Logs name nobody.")
+    if receipt.left:
+        say(
+            f"A run that began before wrote {receipt.left} more rows meanwhile, which nobody sees. Run this again once "
+            "it has ended, or leave them to tonight's collection."
+        )
 
 
 def _assignment(given: str) -> tuple[str, str]:

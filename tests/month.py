@@ -17,9 +17,9 @@ from resources.settings import Settings
 from resources.warehouse import Warehouse
 from stack.seed import seed
 from tests import recompute
-from tests.cells import Downloads
 from tests.api.world import ISSUER, Issuer
 from tests.assets.conftest import Marts
+from tests.cells import Downloads
 from tests.periods import LAST, SINCE, UNTIL
 
 

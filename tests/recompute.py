@@ -9,7 +9,16 @@ import polars as pl
 
 _FIRST_DAY = pl.datetime(2024, 1, 1)
 
-_EXACT = {"movements", "uptime_hours", "signal_duration_ms_sum", "errors", "events_count", "total_duration"}
+_EXACT = {
+    "movements",
+    "movements_count",
+    "uptime_hours",
+    "signal_duration_ms_sum",
+    "errors",
+    "error_count",
+    "events_count",
+    "total_duration",
+}
 
 _METRICS = {
     "movements": pl.len(),

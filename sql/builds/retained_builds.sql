@@ -1,5 +1,6 @@
 -- The builds that a reader may still want: current at `superseded_before`, published since, and what one of those was made from. A
--- day keeps the hours that it names, and an hour its events, because readers go from a day to just these.
+-- day keeps the hours that it names, and an hour its events, because readers go from a day to just these. Of the customers the last
+-- that there were any is kept: views ask it while the CRM knows nobody.
 -- A table, because a DELETE cannot look up names of its own. Parameters: superseded_before (UTC). Grain: build_id.
 CREATE OR REPLACE TABLE retained_builds
 ENGINE = MergeTree
@@ -19,6 +20,8 @@ wanted AS
     )
     UNION ALL
     SELECT build_id FROM publications WHERE published_at >= {superseded_before:DateTime64(6, 'UTC')}
+    UNION ALL
+    SELECT argMax(build_id, (source_seq, build_id)) FROM publications WHERE mart = 'crm_customers' AND rows > 0
 ),
 hours AS
 (

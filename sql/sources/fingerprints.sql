@@ -7,8 +7,11 @@ SELECT
         ELSE date_bin('1 hour', event_time, timestamptz '1970-01-01 00:00:00+00')
     END AS segment,
     count(*) AS events,
-    sum(id)::bigint AS ids,
-    max(saved_ts) AS newest_saved_ts
+    -- Modulo 2^64, as the warehouse adds them up; and an infinite instant, which nothing else can hold, as a far one.
+    (mod(sum(id) + 9223372036854775808, 18446744073709551616) - 9223372036854775808)::bigint AS ids,
+    least(
+        greatest(max(saved_ts), timestamptz '1970-01-01 00:00:00+00'), timestamptz '2200-01-01 00:00:00+00'
+    ) AS newest_saved_ts
 FROM raw_telemetry
 WHERE event_time >= (SELECT current_setting('reports.since')::timestamptz)
   AND event_time < (SELECT current_setting('reports.until')::timestamptz)

@@ -1,4 +1,6 @@
 -- What each prosthesis did in each hour. Grain: user_id, prosthesis_id, hour.
+-- Nothing of people who have left, from the moment on that the CRM without them is published. One that knows nobody at all is taken
+-- for broken; the last that knew somebody then counts.
 CREATE OR REPLACE VIEW user_prosthesis_stats AS
 SELECT
     * EXCEPT (build_id),
@@ -11,3 +13,10 @@ SELECT
     efficient_movements / movements AS myosignal_efficiency
 FROM user_prosthesis_stats_builds
 WHERE build_id IN (SELECT build_id FROM current_builds WHERE mart = 'user_prosthesis_stats')
+  AND user_id IN (
+      SELECT user_id
+      FROM crm_customers_builds
+      WHERE build_id = (
+          SELECT argMax(build_id, (source_seq, build_id)) FROM publications WHERE mart = 'crm_customers' AND rows > 0
+      )
+  )

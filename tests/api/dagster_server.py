@@ -30,6 +30,22 @@ _INSTANCE = """
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
+run_retries: {enabled: true, max_retries: 1}
+"""
+# What the daemon does every few seconds. The code server dies with its context, and the run with it: it is waited for.
+_RETRY = """
+import time
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._daemon.auto_run_reexecution.auto_run_reexecution import consume_new_runs_for_automatic_reexecution
+
+with DagsterInstance.get() as instance:
+    failed = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
+    with WorkspaceProcessContext(instance, WorkspaceFileTarget(["workspace.yaml"])) as context:
+        list(consume_new_runs_for_automatic_reexecution(context, failed, None))
+        while any(not run.is_finished for run in instance.get_runs()):
+            time.sleep(0.1)
 """
 
 
@@ -107,6 +123,12 @@ def real_dagster(settings: Settings, folder: Path) -> Iterator[str]:
             yield address
         finally:
             os.killpg(process.pid, signal.SIGTERM)
+
+
+def retry_what_failed(settings: Settings, folder: Path) -> None:
+    """Do as Dagster's daemon does for the instance in `folder`, and return when the retries are over."""
+    environ = {**os.environ, **_environment(settings), "DAGSTER_HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", _RETRY], cwd=folder, env=environ, check=True)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.answers import STREAMS
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
 from tests.api.world import ADA_UUID, CUSTOMERS, NOBODY_UUID, Issuer, Marts, worn
@@ -123,6 +124,39 @@ def test_activity_is_of_the_period_that_is_asked_for(client: Client, manager: di
     assert events("from=2020-01-01&to=2020-12-31") == events("to=0001-01-01") == events("from=9999-12-31") == []
 
 
+def test_a_file_of_activity_has_the_rows_of_the_json(client: Client, manager: dict[str, str]) -> None:
+    def text(query: str) -> str:
+        return client.get(f"{ACTIVITY}?format=csv{query}", headers=manager).text.replace("\r\n", "\n")
+
+    header = "date,action,entity_type,events,actors\n"
+    older = "2026-07-01,create,customer,1,1\n2026-07-01,create,deal,2,1\n2026-07-01,view,deal,5,2\n"
+    assert text("") == header + "2026-07-02,view,deal,9,3\n" + older
+    assert text("&to=2026-07-01") == header + older
+    assert text("&from=2020-01-01&to=2020-12-31") == text("&to=0001-01-01") == text("&from=9999-12-31") == header
+
+
+def test_more_files_than_can_be_read_at_a_time_are_refused_until_one_is_done(
+    client: Client, manager: dict[str, str]
+) -> None:
+    builds = [part.build_id for part in client.app.state.reads.follower.aggregates().audit.values()]
+    taken = [
+        client.app.state.reads.stream("reads/audit_of_days", since=FIRST, until=SECOND, builds=builds)
+        for _ in range(STREAMS)
+    ]
+    first_rows = [next(rows) for rows in taken]
+
+    def statuses() -> list[int]:
+        queries = ("", "?format=csv", "?format=parquet")
+        return [client.get(ACTIVITY + query, headers=manager).status_code for query in queries]
+
+    assert first_rows == [(SECOND, "view", "deal", 9, 3)] * STREAMS
+    assert statuses() == [200, 503, 503]
+    taken[0].close()  # its reader went away
+    assert statuses() == [200, 200, 200]
+    for rows in taken[1:]:
+        assert len(list(rows)) == 3
+
+
 @pytest.mark.parametrize("path", [PIPELINE, ACTIVITY])
 @pytest.mark.parametrize("roles", [(), ("reports-reader",), ("reports-admin",), ("reports-Manager", "manager")])
 def test_aggregates_are_for_managers_only(client: Client, issuer: Issuer, path: str, roles: tuple[str, ...]) -> None:
@@ -132,12 +166,15 @@ def test_aggregates_are_for_managers_only(client: Client, issuer: Issuer, path: 
     assert client.get(path).status_code == 401
 
 
-@pytest.mark.parametrize("path", [PIPELINE, ACTIVITY, f"{ACTIVITY}?from=2020-01-01&to=2020-01-02"])
+@pytest.mark.parametrize(
+    "path", [PIPELINE, ACTIVITY, f"{ACTIVITY}?from=2020-01-01&to=2020-01-02", f"{ACTIVITY}?format=csv"]
+)
 def test_an_edition_that_the_caller_holds_is_not_sent_again(client: Client, manager: dict[str, str], path: str) -> None:
     first = client.get(path, headers=manager)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client.app.state.reads, "pool", None)  # whoever asks the warehouse now fails
+        for way in ("pool", "stream"):
+            patch.setattr(client.app.state.reads, way, None)  # whoever asks the warehouse now fails
         again = client.get(path, headers=manager | {"If-None-Match": first.headers["ETag"]})
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")

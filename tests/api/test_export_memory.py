@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+
+from resources.settings import Settings
+from stack.lineup import environment
+from tests.api.conftest import empty_marts
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -47,7 +54,61 @@ print(size, largest, most_kb() - idle)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+# From the question to the last piece, as the route does it.
+AGGREGATE = """
+import asyncio
+import os
+import sys
+from uuid import UUID
+from api.aggregates import audit_activity
+from api.answers import Reads
+from api.asking import in_form
+from api.auth import Caller
+from api.deadline import Deadline
+from api.edition import Asked
+from api.export.formats import Format
+from resources.settings import read_settings
+
+def most_kb():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+async def size_of(form):
+    asked = Asked(Caller(UUID(int=1)), form=form)
+    answer = await in_form(asked, await reads.answer(audit_activity, asked, None, None))
+    return sum([len(piece) async for piece in answer.iterator])
+
+reads = Reads(read_settings(os.environ), Deadline(seconds=60, threads=1))
+reads.follower.start()
+reads.follower.aggregates()
+idle = most_kb()
+size = asyncio.run(size_of(Format(sys.argv[1])))
+print(size, most_kb() - idle)
+reads.close()
+"""
+MEASURABLE = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+
+
+@MEASURABLE
+@pytest.mark.parametrize(("form", "most_kb"), [("csv", 20_000), ("parquet", 100_000)])
+def test_an_aggregate_is_sent_while_it_is_read(fresh_settings: Callable[[], Settings], form: str, most_kb: int) -> None:
+    settings = fresh_settings()
+    rows = [{"action": f"customer.update.{n}", "entity_type": "deal", "events": n, "actors": 1} for n in range(40_000)]
+    with empty_marts(settings) as marts:
+        for number in range(5):
+            marts.audit(date(2026, 7, 1) + timedelta(days=number), rows)
+    program = [sys.executable, "-c", AGGREGATE, form]
+
+    done = subprocess.run(
+        program, cwd=ROOT, env=os.environ | environment(settings), capture_output=True, text=True, check=True
+    )
+
+    size, taken_kb = map(int, done.stdout.split())
+    assert size > 200_000
+    assert taken_kb < most_kb
+
+
+@MEASURABLE
 @pytest.mark.parametrize(
     ("form", "rows", "times"),
     [("csv", 1_000_000, 1), ("parquet", 1_000_000, 1), ("xlsx", 50_000, 1), ("pdf", 100_000, 1), ("pdf", 100, 60)],

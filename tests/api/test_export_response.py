@@ -22,10 +22,10 @@ FormatParameter = Annotated[str | None, QueryParameter(name="format")]
 HEADERS = {"ETag": '"tag"', "Cache-Control": "private, no-cache"}
 
 
-def broken(after: int) -> Iterator[Row]:
+def broken(after: int, error: Exception) -> Iterator[Row]:
     for _ in range(after):
         yield ("x" * 1000,)
-    raise RuntimeError("the warehouse went away")
+    raise error
 
 
 @get("/reports")
@@ -38,9 +38,12 @@ async def reports(
     return await file_response(of_user_reports(REPORTS), form, HEADERS, sheet)
 
 
-@get("/broken/{after:int}")
-async def breaking(after: FromPath[int]) -> Response[Any]:
-    sheet = Sheet("x", (Column("x", Kind.TEXT),), broken(after))
+ERRORS = {"runtime": RuntimeError("the warehouse went away"), "value": ValueError("that is no text")}
+
+
+@get("/broken/{after:int}/{kind:str}")
+async def breaking(after: FromPath[int], kind: FromPath[str]) -> Response[Any]:
+    sheet = Sheet("x", (Column("x", Kind.TEXT),), broken(after, ERRORS[kind]))
     return await file_response(Document(name="x", title="X", sheets=(sheet,)), Format.CSV, HEADERS)
 
 
@@ -100,10 +103,12 @@ def test_another_sheet_has_another_name(client: TestClient[Any]) -> None:
     assert 'filename="report-prostheses-2026-07-01--2026-07-02.csv"' in answer.headers["content-disposition"]
 
 
-def test_what_fails_before_the_first_piece_is_a_problem(client: TestClient[Any]) -> None:
-    assert client.get("/broken/0").status_code == 500
+@pytest.mark.parametrize("kind", ERRORS)
+def test_what_fails_before_the_first_piece_is_a_problem(client: TestClient[Any], kind: str) -> None:
+    assert client.get(f"/broken/0/{kind}").status_code == 500
 
 
-def test_what_fails_later_is_never_taken_for_a_whole_file(client: TestClient[Any]) -> None:
+@pytest.mark.parametrize("kind", ERRORS)
+def test_what_fails_later_is_never_taken_for_a_whole_file(client: TestClient[Any], kind: str) -> None:
     with pytest.raises(LitestarException, match="after response started"):
-        client.get("/broken/1000")
+        client.get(f"/broken/1000/{kind}")

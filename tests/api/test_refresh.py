@@ -22,12 +22,14 @@ from resources.settings import Settings
 from resources.warehouse import Warehouse
 from stack.seed import seed
 from tests.api.conftest import Client, serving
-from tests.api.dagster_server import RECORDED, FakeDagster, fake_dagster, real_dagster
+from tests.api.dagster_server import RECORDED, FakeDagster, fake_dagster, real_dagster, retry_what_failed
 from tests.api.world import ADA_UUID, Issuer
 from tests.engines import wait_until
 
 REFRESH = "/api/v1/refresh"
 RUN = RECORDED["launched"]["data"]["launchRun"]["run"]["runId"]
+FAILED = RECORDED["failed_for_now"]["data"]["runOrError"]
+REQUEST = next(tag["value"] for tag in FAILED["tags"] if tag["key"] == "reports/request")
 FIRST_DAY = date(2024, 1, 1)
 RECORDED_BODY = {
     "id": RUN,
@@ -185,6 +187,63 @@ def test_progress_is_told(
     assert dagster.asked == [("Look", {"run": run})]
 
 
+def test_a_run_that_dagster_retries_is_told_as_its_retry(
+    client: Client, dagster: FakeDagster, admin: dict[str, str]
+) -> None:
+    dagster.says("Look", "retried", "started")
+
+    body = client.get(f"{REFRESH}/{FAILED['runId']}", headers=admin).json()
+
+    assert (body["id"], body["state"], body["steps"]) == (RUN, "running", {"done": 2, "total": 6})
+    retry = RECORDED["retry"]["data"]["runOrError"]
+    assert dagster.asked == [("Look", {"run": FAILED["runId"]}), ("Look", {"run": retry["runId"]})]
+    assert {tag["key"]: tag["value"] for tag in retry["tags"]}["reports/request"] == REQUEST
+
+
+def test_a_retry_that_failed_as_well_has_failed(client: Client, dagster: FakeDagster, admin: dict[str, str]) -> None:
+    dagster.says("Look", "retried", "retry")
+
+    body = client.get(f"{REFRESH}/{FAILED['runId']}", headers=admin).json()
+
+    assert (body["id"], body["state"]) == (RECORDED["retry"]["data"]["runOrError"]["runId"], "failed")
+
+
+def test_a_run_whose_retry_was_deleted_has_failed(client: Client, dagster: FakeDagster, admin: dict[str, str]) -> None:
+    dagster.says("Look", "retried", "unknown")
+
+    body = client.get(f"{REFRESH}/{FAILED['runId']}", headers=admin).json()
+
+    assert (body["id"], body["state"]) == (FAILED["runId"], "failed")
+
+
+@pytest.mark.parametrize(
+    ("failed_ago", "state", "asked"),
+    [(timedelta(seconds=5), "queued", ["Active"]), (timedelta(minutes=5), "failed", ["Active", "Active", "Launch"])],
+)
+def test_a_run_that_dagster_is_about_to_retry_is_the_same_request_for_a_while(
+    client: Client,
+    dagster: FakeDagster,
+    admin: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    failed_ago: timedelta,
+    state: str,
+    asked: list[str],
+) -> None:
+    run = FAILED | {"endTime": (datetime.now(UTC) - failed_ago).timestamp()}
+    runs = {"__typename": "Runs", "results": [run]}
+    monkeypatch.setitem(RECORDED, "failed_lately", {"data": {"runOrError": run, "runsOrError": runs}})
+    dagster.says("Active", "failed_lately")
+    dagster.says("Launch", "launched")
+    dagster.says("Look", "failed_lately")
+
+    answer = client.post(REFRESH, json={"marts": ["deal_pipeline"]}, headers=admin)
+    seen = client.get(answer.headers["Location"], headers=admin)
+
+    assert (answer.json()["id"], answer.json()["state"], seen.json()["state"]) == (FAILED["runId"], state, state)
+    assert dagster.operations()[: len(asked)] == asked
+
+
 @pytest.mark.parametrize("recorded", ["unknown", "another"])
 def test_a_run_that_is_no_refresh_is_not_found(
     client: Client, dagster: FakeDagster, admin: dict[str, str], recorded: str
@@ -312,3 +371,32 @@ def test_a_real_dagster_builds_what_was_asked_for(
     with Warehouse(settings) as warehouse:
         published = warehouse._reader.execute("SELECT DISTINCT mart FROM publications")
     assert {mart for (mart,) in published} >= set(orchestrator.MARTS)
+
+
+def test_a_real_dagster_retries_a_refresh_that_failed(
+    fresh_settings: Callable[[], Settings], trusted: dict[str, Any], tmp_path: Path, admin: dict[str, str]
+) -> None:
+    settings = fresh_settings()
+    question = {"marts": ["deal_pipeline"]}
+
+    with real_dagster(settings, tmp_path) as address:
+        settings = msgspec.structs.replace(settings, dagster_webserver_url=address)
+        with serving(settings, trusted) as client:
+            # There are no tables yet, so it fails.
+            location = client.post(REFRESH, json=question, headers=admin).headers["Location"]
+            wait_until(lambda: has_failed(address, location.rpartition("/")[2]), "the run has failed")
+            between = client.get(location, headers=admin).json()
+            again = client.post(REFRESH, json=question, headers=admin)
+            migrate(settings)
+            retry_what_failed(settings, tmp_path)
+            retried = client.get(location, headers=admin).json()
+
+    assert (between["state"], again.headers["Location"]) == ("queued", location)
+    assert (retried["state"], retried["steps"]) == ("succeeded", {"done": 1, "total": 1})
+    assert location != f"{REFRESH}/{retried['id']}"
+
+
+def has_failed(address: str, run_id: str) -> bool:
+    with orchestrator.connect(address, timeout_s=60) as dagster:
+        run = orchestrator.look(dagster, run_id)
+    return run is not None and "dagster/will_retry" in run.tags

@@ -121,6 +121,7 @@ def test_a_crm_without_deals_is_published_empty_and_replaces_what_was_there(crm:
 
 
 def test_a_build_that_lost_a_row_is_rejected(crm: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm.build_deals()
     add_deal(crm, "won", 1)
     monkeypatch.setattr(crm.warehouse, "insert_rows", lambda *_: None)
     with pytest.raises(BuildRejected, match="1 deals were read and 0 are in what was written"):

@@ -11,12 +11,12 @@ from assets import orphans
 from assets.collection import collect, collect_builds
 from resources.dagster import WarehouseResource
 from resources.errors import NotPublished
-from resources.publications import current
+from resources.publications import current, new_build_ids
 from tests.assets.conftest import Marts, at
 
 DAY, NEXT, LATER = date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3)
 MARTS = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
-NONE = dict.fromkeys(orphans.TABLES, 0)
+NONE = dict.fromkeys((*orphans.TABLES, orphans.QUARANTINE), 0)
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_who_left_is_counted_and_removed_from_every_table(worn: Marts) -> None:
         "user_daily_reports_builds": 2,
         "crm_customers_builds": 1,
         "prosthesis_owners_builds": 1,
+        "quarantine_builds": 0,
     }
     assert orphans.count(worn.warehouse) == expected
     assert orphans.remove(worn.warehouse) == expected
@@ -95,14 +96,22 @@ def test_a_day_that_is_built_again_loses_them_by_itself_and_sets_the_events_apar
     worn.build_customers()
     worn.build_all(DAY, NEXT)
     assert worn.query("SELECT DISTINCT user_id FROM telemetry_events WHERE event_time < '2026-02-02'") == [(1,)]
-    assert set(worn.quarantined().values()) == {"unowned_chip"}
+    assert set(worn.quarantined().values()) == {"owner_departed"}
     assert len(worn.quarantined()) == 2
 
 
-def test_rows_of_a_build_that_is_not_published_yet_are_left_alone(worn: Marts) -> None:
-    worn.query("INSERT INTO telemetry_events_builds (id, user_id, event_time, build_id) VALUES (99, 77, now(), 1)")
-    assert orphans.remove(worn.warehouse) == NONE
-    assert 77 in users(worn, "telemetry_events")
+def test_of_builds_that_are_not_published_those_begun_before_the_snapshot_lose_them_and_later_ones_are_left_alone(
+    worn: Marts,
+) -> None:
+    later = new_build_ids(1)[0]
+    for event, build_id in ((98, 1), (99, later)):
+        worn.query(
+            "INSERT INTO telemetry_events_builds (id, user_id, event_time, build_id) "  # noqa: S608
+            f"VALUES ({event}, 77, '2026-02-01', {build_id})"
+        )
+    assert orphans.remove(worn.warehouse) == NONE | {"telemetry_events_builds": 1}
+    assert worn.query("SELECT id, build_id FROM telemetry_events_builds WHERE user_id = 77") == [(99, later)]
+    assert worn.query("SELECT id, build_id, reason FROM quarantine_builds") == [(98, 1, "owner_departed")]
 
 
 def test_without_the_crm_nobody_is_taken_for_gone(marts: Marts) -> None:
@@ -128,6 +137,9 @@ def test_the_nightly_collection_removes_them(worn: Marts) -> None:
         ran = collect_builds.execute_in_process(instance=instance, resources={"warehouse": WarehouseResource()})
     assert ran.success
     assert orphans.count(worn.warehouse) == NONE
+    for table in orphans.TABLES:
+        found = worn.query(f"SELECT DISTINCT user_id FROM {table} SETTINGS apply_deleted_mask = 0")  # noqa: S608
+        assert found == [(1,)], table
 
 
 def test_collection_keeps_a_build_that_was_published_again(worn: Marts) -> None:

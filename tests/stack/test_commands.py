@@ -109,6 +109,31 @@ def test_orphans_are_counted_and_removed(deployment: Deployment) -> None:
     assert {rows for _, rows in deployment.succeed("orphans")[1:]} == {"0"}
 
 
+def test_erasing_prints_a_receipt_and_refuses_a_customer(deployment: Deployment) -> None:
+    deployment.succeed("import")
+    assert deployment.refused("erase", "5").startswith("The CRM still has this customer, so nothing was removed")
+    assert deployment.refused("erase", "five") == "'five' is neither a CRM number nor a UUID."
+    [(name, email)] = deployment.warehouse("SELECT name, email FROM crm_customers WHERE user_id = 5")
+    with psycopg.connect(deployment.settings.crm_database_url) as crm:
+        crm.execute("DELETE FROM crm.deals WHERE customer_id = 5")
+        crm.execute("DELETE FROM crm.prostheses WHERE customer_id = 5")
+        crm.execute("DELETE FROM crm.customers WHERE user_id = 5")
+    held = {
+        table: deployment.warehouse(f"SELECT count() FROM {table} WHERE user_id = 5")[0][0]  # noqa: S608 - our own
+        for table in orphans.TABLES
+    }
+    receipt = deployment("erase", "5")
+    assert receipt.code == 0
+    lines = [line.split() for line in receipt.said.splitlines()]
+    assert lines[:6] == [["table", "removed"], *([table, str(rows)] for table, rows in held.items())]
+    assert held["telemetry_events_builds"] != 0
+    assert "the files that had them leave the disk by 2" in receipt.said
+    assert "departed_chips the digests of " in receipt.said
+    assert str(name) not in receipt.said
+    assert str(email) not in receipt.said
+    assert deployment("erase", "5") == Done(0, "Nothing was removed: the warehouse holds nothing of this person.\n", "")
+
+
 def test_aggregates_are_built_at_once(deployment: Deployment) -> None:
     built = deployment.succeed(entry=refresh_views.main)
     assert built[0] == ["mart", "rows", "seconds"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import clickhouse_driver
 import clickhouse_driver.errors
@@ -16,8 +20,14 @@ import psycopg
 import pytest
 
 from resources.orchestrator import MARTS
-from tests.engines import home_folder
+from stack import up
+from tests.engines import home_folder, wait_until
 from tests.stack.conftest import FREE_PORTS, Reports, wait_until_gone
+
+_RUN = "--multiprocessing-fork"
+"""On the command line of a run: the code server starts each in a process of its own."""
+_PATIENCE_S = 240
+"""Dagster looks for dead runs every 20 seconds, and starts them anew."""
 
 
 class Started(msgspec.Struct):
@@ -31,6 +41,67 @@ class Started(msgspec.Struct):
         token = self.reports.succeed("token", "--user=1", *arguments)
         address = f"http://127.0.0.1:{self.reports.state.ports['api']}{path}"
         return httpx.get(address, headers={"Authorization": f"Bearer {token.strip()}"}, trust_env=False)
+
+
+class Arrivals:
+    """Telemetry that comes late, and what the marts say of its day."""
+
+    def __init__(self, reports: Reports, day: date) -> None:
+        self._settings = up.current(reports.environment)[1]
+        self._day = day
+
+    def send(self, count: int) -> None:
+        """As many events of the day again as if others like them had come only now."""
+        (ids,) = self._ask("SELECT groupArray(id) FROM telemetry_events WHERE toDate(event_time) = %(day)s")
+        columns = (
+            "chip_id, event_time, muscle_group, signal_frequency, signal_duration, signal_amplitude, battery_level, "
+            "error_code"
+        )
+        with psycopg.connect(self._settings.telemetry_database_url) as connection:
+            connection.execute(
+                f"INSERT INTO telemetry.raw_telemetry ({columns}) "  # noqa: S608
+                f"SELECT {columns} FROM telemetry.raw_telemetry WHERE id = ANY(%s)".encode(),
+                (ids[:count],),
+            )
+
+    def movements(self) -> int:
+        """What the day's reports count."""
+        return int(self._ask("SELECT sum(movements) FROM user_daily_reports WHERE day = %(day)s")[0])
+
+    def failed_runs(self) -> int:
+        """Runs that Dagster says have failed."""
+        with psycopg.connect(self._settings.dagster_database_url) as connection:
+            found = connection.execute("SELECT count(*) FROM runs WHERE status = 'FAILURE'").fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _ask(self, question: str) -> tuple[Any, ...]:
+        login = {name: getattr(self._settings, f"clickhouse_{name}") for name in ("host", "port", "user", "password")}
+        client = clickhouse_driver.Client(**login, database=self._settings.clickhouse_database)
+        [row] = client.execute(question, {"day": self._day})
+        client.disconnect()
+        return tuple(row)
+
+
+def kill_part(reports: Reports, name: str) -> None:
+    """Kill a part of the stack, by the pid in its state."""
+    [pid] = [part.pid for part in reports.state.parts if part.name == name]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def kill_next_run(reports: Reports) -> None:
+    """Kill the process of a run as soon as there is one."""
+    found: list[psutil.Process] = []
+
+    def is_there() -> bool:
+        # Some end while they are looked at.
+        with suppress(psutil.NoSuchProcess):
+            found.extend(process for process in reports.processes() if _RUN in process.cmdline())
+        return bool(found)
+
+    wait_until(is_there, "a run executes", _PATIENCE_S)
+    os.kill(found[0].pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +197,22 @@ def test_the_databases_let_nobody_in_without_the_password(started: Started) -> N
         client.execute("SELECT 1")
     client.disconnect()
     assert refused.value.code == 516  # authentication failed
+
+
+def test_late_events_reach_the_marts_although_the_daemon_and_the_code_server_are_killed(started: Started) -> None:
+    late = Arrivals(started.reports, datetime.now(UTC).date() - timedelta(days=5))
+    before = late.movements()
+    late.send(7)
+    for part in ("daemon", "code"):
+        kill_part(started.reports, part)
+    wait_until(lambda: late.movements() == before + 7, "the late events are in the reports", _PATIENCE_S)
+
+
+def test_late_events_reach_the_marts_although_their_run_is_killed(started: Started) -> None:
+    late = Arrivals(started.reports, datetime.now(UTC).date() - timedelta(days=6))
+    before = late.movements()
+    failed = late.failed_runs()
+    late.send(5)
+    kill_next_run(started.reports)
+    wait_until(lambda: late.movements() == before + 5, "the late events are in the reports", _PATIENCE_S)
+    assert late.failed_runs() == failed + 1

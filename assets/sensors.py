@@ -1,0 +1,84 @@
+"""The sensor that follows the telemetry: what has arrived is noticed, and the days that it makes dirty are built again.
+
+Nothing is remembered here. What is dirty is derived from the warehouse, and what was tried from Dagster's own runs, so
+a lost cursor, daemon or run loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.dirty import Dirt, DirtFollower
+from assets.requests import requests
+from resources import arrivals
+from resources.dagster import TelemetrySource, WarehouseResource
+from resources.errors import ReportsError
+from resources.settings import Settings
+from resources.warehouse import Warehouse
+
+TELEMETRY = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
+
+_BUDGET_S = 10.0
+"""How long one evaluation reads a history that nobody has looked at yet; the next goes on."""
+
+_FOLLOWER = DirtFollower()
+
+
+@dg.sensor(
+    name="telemetry_arrival",
+    asset_selection=[dg.AssetKey(mart) for mart in TELEMETRY],
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notices events as they are committed, however late or out of order, and has their days built again.",
+)
+def telemetry_arrival(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseResource, telemetry: TelemetrySource
+) -> dg.SensorResult | dg.SkipReason:
+    """The sensor. Where an engine is away it says so, and the next evaluation goes on."""
+    try:
+        with warehouse.connect() as connection:
+            settings = telemetry.settings()
+            seen = _notice(context, connection, settings)
+            now = datetime.now(UTC)
+            dirt = _FOLLOWER.dirty_days(connection, settings, now)
+    except ReportsError as error:
+        context.log.warning(str(error))
+        return dg.SkipReason(str(error))
+    if dirt.without_owners:
+        return dg.SkipReason(f"{seen} crm_customers was never published, so no day can be built; materialize it first.")
+    asked = requests(context.instance, dirt.days, TELEMETRY, now) if dirt.days else []
+    if not asked:
+        return dg.SkipReason(f"{seen} {_waiting(dirt)}".strip())
+    context.log.info(f"{len(dirt.days)} days are dirty, {len(asked)} runs asked for")
+    return dg.SensorResult(run_requests=asked)
+
+
+def _notice(context: dg.SensorEvaluationContext, warehouse: Warehouse, settings: Settings) -> str:
+    """Notice what has arrived; returns a sentence that says what."""
+    began, rows, segments = time.monotonic(), 0, 0
+    with arrivals.connect(settings) as source:
+        while True:
+            tick = arrivals.tick(source, warehouse, settings)
+            rows, segments = rows + tick.rows_read, segments + tick.segments
+            if tick.started_anew:
+                context.log.warning(
+                    "The telemetry begins anew: another server, or a table that was emptied. All is read again."
+                )
+            if not tick.more or time.monotonic() - began > _BUDGET_S:
+                break
+    for breach in tick.breaches:
+        context.log.warning(f"{breach} Events may be noticed late, by the reconciliation.")
+    if not rows:
+        return "Nothing new."
+    context.log.info(f"{rows} new events in {segments} hours")
+    return f"{rows} new events."
+
+
+def _waiting(dirt: Dirt) -> str:
+    """What is left to be done, in words."""
+    days = f"{len(dirt.days)} days wait for their runs." if dirt.days else ""
+    events = f"{dirt.waiting} events of days to come wait for those." if dirt.waiting else ""
+    return f"{days} {events}".strip()

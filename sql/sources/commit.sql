@@ -1,0 +1,2 @@
+-- The end of the view that `snapshot.sql` began; nothing was written in it.
+COMMIT
