@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
-import clickhouse_driver
 import pytest
 
 from resources.settings import Settings
@@ -40,9 +39,7 @@ def fresh_sources(postgres: PostgresServer) -> Callable[[], Sources]:
 
 
 @pytest.fixture(scope="session")
-def fresh_settings(
-    fresh_sources: Callable[[], Sources], clickhouse: ClickHouseServer
-) -> Iterator[Callable[[], Settings]]:
+def fresh_settings(fresh_sources: Callable[[], Sources], clickhouse: ClickHouseServer) -> Callable[[], Settings]:
     """Makes settings each time it is called: empty sources, and a warehouse database that is not there yet."""
     made: list[str] = []
 
@@ -61,11 +58,7 @@ def fresh_settings(
             reports_retention_days=0,
         )
 
-    yield make
-    client = clickhouse_driver.Client(**clickhouse.login())
-    for name in made:
-        client.execute(f"DROP DATABASE IF EXISTS {name}")
-    client.disconnect()
+    return make
 
 
 @pytest.fixture
