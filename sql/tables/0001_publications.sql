@@ -16,5 +16,5 @@ CREATE TABLE IF NOT EXISTS publications
 )
 ENGINE = MergeTree
 ORDER BY (mart, segment, source_seq, build_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'Which builds exist whole, and from what they were made'

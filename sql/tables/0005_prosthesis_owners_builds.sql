@@ -13,4 +13,4 @@ CREATE TABLE IF NOT EXISTS prosthesis_owners_builds
 )
 ENGINE = MergeTree
 ORDER BY (build_id, chip_id, valid_from)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

@@ -25,4 +25,4 @@ CREATE TABLE IF NOT EXISTS telemetry_events_builds
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
 ORDER BY (toStartOfHour(event_time), user_id, event_time, id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

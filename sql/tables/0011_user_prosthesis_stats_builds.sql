@@ -27,4 +27,4 @@ CREATE TABLE IF NOT EXISTS user_prosthesis_stats_builds
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (toDate(hour), user_id, prosthesis_id, hour)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

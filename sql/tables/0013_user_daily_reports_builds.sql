@@ -29,4 +29,4 @@ CREATE TABLE IF NOT EXISTS user_daily_reports_builds
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (user_id, day, prosthesis_id)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS deal_pipeline_builds
 )
 ENGINE = MergeTree
 ORDER BY (build_id, status, currency)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

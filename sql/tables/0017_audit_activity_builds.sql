@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS audit_activity_builds
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, action, entity_type)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1

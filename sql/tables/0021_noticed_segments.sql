@@ -11,5 +11,5 @@ CREATE TABLE IF NOT EXISTS noticed_segments
 )
 ENGINE = ReplacingMergeTree(source_seq)
 ORDER BY (mart, segment)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'What the sources were last seen to hold'

@@ -8,5 +8,5 @@ CREATE TABLE IF NOT EXISTS arrival_states
 )
 ENGINE = ReplacingMergeTree(saved_at)
 ORDER BY source
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'How far arrivals were noticed'

@@ -10,5 +10,5 @@ CREATE TABLE IF NOT EXISTS faulty_builds
 )
 ENGINE = MergeTree
 ORDER BY (mart, segment, build_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'Builds that must be made again'

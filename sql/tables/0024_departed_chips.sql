@@ -9,5 +9,5 @@ CREATE TABLE IF NOT EXISTS departed_chips
 )
 ENGINE = MergeTree
 ORDER BY (chip_digest, valid_from)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'Chips of people who have left'

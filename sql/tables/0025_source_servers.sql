@@ -10,5 +10,5 @@ CREATE TABLE IF NOT EXISTS source_servers
 )
 ENGINE = MergeTree
 ORDER BY (source, first_seen_at)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'The servers that the sources were read from'

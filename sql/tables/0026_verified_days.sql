@@ -8,5 +8,5 @@ CREATE TABLE IF NOT EXISTS verified_days
 )
 ENGINE = ReplacingMergeTree(verified_at)
 ORDER BY (mart, day)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
 COMMENT 'When each day was last compared with its source'

@@ -12,7 +12,7 @@ from resources.warehouse import Warehouse
 IN_MEMORY = {"crm_customers_by_number", "crm_customers_by_uuid"}
 """Copies of a published build, made anew when the server starts and after each build."""
 
-SYNCED = {"fsync_after_insert = 1", "fsync_part_directory = 1"}
+SYNCED = {"fsync_after_insert = 1", "fsync_part_directory = 1", "min_rows_to_fsync_after_merge = 1"}
 
 
 def test_every_table_syncs_what_it_acknowledges_but_for_copies_in_memory(warehouse_settings: Settings) -> None:
