@@ -10,6 +10,7 @@ from assets.event_load import arrays
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, joined, midnight, window_of
 from resources.dagster import BuildConfig, CrmSource, WarehouseResource
+from resources.freshness import complete
 from resources.publications import DAY, Build, current, new_build_ids
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -74,6 +75,8 @@ class AuditBuild:
             for build in self._build({day: build_ids[day] for day in chunk}, prints):
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed days published, {outcome.kept} days unchanged")
+        if window.reaches(self._source.begun_at):
+            complete(self._warehouse, [MART], self._source.begun_at)
         return outcome
 
     def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:

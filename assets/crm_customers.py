@@ -9,6 +9,7 @@ from assets.event_load import arrays
 from assets.outcome import Outcome
 from resources.dagster import CrmSource, WarehouseResource
 from resources.errors import BuildRejected
+from resources.freshness import complete
 from resources.publications import EPOCH, Build, current, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -71,6 +72,7 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
         warehouse.run("builds/departed_chips", customers=customers_build, source_seq=source_seq)
     publish(warehouse, builds, run_id)
     swap_lookups(warehouse)
+    complete(warehouse, [MART], source.begun_at)
     outcome.source_rows = customers.height
     outcome.rebuild(builds[0])
     return outcome

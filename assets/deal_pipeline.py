@@ -8,6 +8,7 @@ import polars as pl
 from assets.outcome import Outcome
 from resources.dagster import CrmSource, WarehouseResource
 from resources.errors import BuildRejected
+from resources.freshness import complete
 from resources.publications import EPOCH, Build, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -57,6 +58,7 @@ def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
         inputs=(deals,),
     )
     publish(warehouse, [build], run_id)
+    complete(warehouse, [MART], source.begun_at)
     outcome.source_rows = deals
     outcome.rebuild(build)
     return outcome

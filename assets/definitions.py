@@ -5,6 +5,7 @@ import os
 import dagster as dg
 
 from assets.audit_activity import audit_activity
+from assets.automation import sensors, with_policies
 from assets.collection import NIGHTLY, collect_builds
 from assets.crm_customers import crm_customers
 from assets.deal_pipeline import deal_pipeline
@@ -22,8 +23,9 @@ from resources.settings import read_settings
 @dg.definitions
 def reports() -> dg.Definitions:
     """Everything, for the settings of this environment. Raises `SettingsError`."""
-    days = daily(read_settings(os.environ).reports_first_day)
-    return dg.Definitions(
+    settings = read_settings(os.environ)
+    days = daily(settings.reports_first_day)
+    definitions = dg.Definitions(
         assets=[
             *SOURCES,
             crm_customers,
@@ -35,7 +37,8 @@ def reports() -> dg.Definitions:
         ],
         jobs=[collect_builds, reconcile],
         schedules=[NIGHTLY, HOURLY],
-        sensors=[telemetry_arrival],
+        sensors=[telemetry_arrival, *sensors()],
         resources={"warehouse": WarehouseResource(), "crm": CrmSource(), "telemetry": TelemetrySource()},
         executor=dg.in_process_executor,
     )
+    return with_policies(definitions, settings)

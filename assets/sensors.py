@@ -7,7 +7,7 @@ a lost cursor, daemon or run loses nothing.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -16,6 +16,8 @@ from assets.requests import requests
 from resources import arrivals
 from resources.dagster import TelemetrySource, WarehouseResource
 from resources.errors import ReportsError
+from resources.freshness import complete, completeness
+from resources.publications import DAY, EPOCH
 from resources.settings import Settings
 from resources.warehouse import Warehouse
 
@@ -23,6 +25,8 @@ TELEMETRY = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
 
 _BUDGET_S = 10.0
 """How long one evaluation reads a history that nobody has looked at yet; the next goes on."""
+
+_NOTED_EVERY = timedelta(seconds=15)
 
 _FOLLOWER = DirtFollower()
 
@@ -40,10 +44,12 @@ def telemetry_arrival(
     """The sensor. Where an engine is away it says so, and the next evaluation goes on."""
     try:
         with warehouse.connect() as connection:
-            settings = telemetry.settings()
+            settings, looked_at = telemetry.settings(), datetime.now(UTC)
             seen = _notice(context, connection, settings)
             now = datetime.now(UTC)
             dirt = _FOLLOWER.dirty_days(connection, settings, now)
+            if not _recent(dirt, now):
+                _note_complete(connection, looked_at)
     except ReportsError as error:
         context.log.warning(str(error))
         return dg.SkipReason(str(error))
@@ -75,6 +81,18 @@ def _notice(context: dg.SensorEvaluationContext, warehouse: Warehouse, settings:
         return "Nothing new."
     context.log.info(f"{rows} new events in {segments} hours")
     return f"{rows} new events."
+
+
+def _recent(dirt: Dirt, now: datetime) -> list[date]:
+    """The dirty days that a reader would miss first: today and yesterday. An old one makes no mart stale."""
+    return [day for day in dirt.days if day >= now.date() - DAY]
+
+
+def _note_complete(warehouse: Warehouse, looked_at: datetime) -> None:
+    """Have the marts count as fresh, for their source has nothing that they have not; not at every evaluation."""
+    before = min(completeness(warehouse).get(mart, EPOCH) for mart in TELEMETRY)
+    if looked_at - before > _NOTED_EVERY:
+        complete(warehouse, TELEMETRY, looked_at)
 
 
 def _waiting(dirt: Dirt) -> str:

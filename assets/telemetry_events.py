@@ -13,6 +13,7 @@ from assets.partitions import Window, early_window, joined, kept_window, segment
 from resources import noticed
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
+from resources.freshness import complete
 from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -90,6 +91,8 @@ class EventsBuild:
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
         outcome.quarantined = outcome.source_rows - outcome.rows
+        if window.reaches(self._source.begun_at):
+            complete(self._warehouse, [MART], self._source.begun_at)
         return outcome
 
     def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:

@@ -1,0 +1,7 @@
+-- Rows that name the same thing twice (an event), and rows looked at: those of builds published since. One row.
+-- Parameters: published_since (UTC).
+SELECT count() - uniqExact(id) AS failing, count() AS looked_at
+FROM telemetry_events_builds
+WHERE build_id IN (
+    SELECT build_id FROM current_builds WHERE mart = 'telemetry_events' AND published_at >= {published_since:DateTime64(6, 'UTC')}
+)
