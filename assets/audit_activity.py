@@ -31,6 +31,7 @@ def audit_activity(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["audit_events"],
+        pool="audit_activity",
         group_name="aggregates",
         kinds={"postgres", "clickhouse"},
         description="Events and distinct actors of the audit trail. One row a day, action and kind of entity.",
@@ -40,7 +41,9 @@ def audit_activity(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection, crm.audit_snapshot() as source:
             build = AuditBuild(connection, source, context.run.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
+            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(
+                context, connection, warehouse.settings()
+            )
 
     return asset
 

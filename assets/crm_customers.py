@@ -22,7 +22,8 @@ _LOOKUPS = ("tables/0019_crm_customers_by_number", "tables/0020_crm_customers_by
 
 @dg.asset(
     name=MART,
-    deps=["customers", "prostheses"],
+    deps=["customers", "prostheses", "prosthesis_models"],
+    pool="crm_customers",
     group_name="crm",
     kinds={"postgres", "clickhouse"},
     description="The customers of the CRM, whole; who wears which chip when rides along. One row a customer.",
@@ -32,7 +33,7 @@ def crm_customers(
 ) -> dg.MaterializeResult[None]:
     """The asset."""
     with warehouse.connect() as connection, crm.snapshot() as source:
-        return build_customers(connection, source, context.run.run_id).result(context)
+        return build_customers(connection, source, context.run.run_id).result(context, connection, warehouse.settings())
 
 
 def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:

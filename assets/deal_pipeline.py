@@ -19,6 +19,7 @@ MART = "deal_pipeline"
 @dg.asset(
     name=MART,
     deps=["deals"],
+    pool="deal_pipeline",
     group_name="aggregates",
     kinds={"postgres", "clickhouse"},
     description="Count and amount of deals. One row a status and currency.",
@@ -28,7 +29,7 @@ def deal_pipeline(
 ) -> dg.MaterializeResult[None]:
     """The asset."""
     with warehouse.connect() as connection, crm.snapshot() as source:
-        return build_deals(connection, source, context.run.run_id).result(context)
+        return build_deals(connection, source, context.run.run_id).result(context, connection, warehouse.settings())
 
 
 def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:

@@ -38,6 +38,7 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["crm_customers", "raw_telemetry"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"postgres", "polars", "clickhouse"},
         description="Sound events, each attributed to whoever wore its chip then. One row an event.",
@@ -48,7 +49,9 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
             settings = telemetry.settings()
             build = EventsBuild(connection, source, early_window(settings), context.run.run_id, context.log.info)
-            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(
+                context, connection, settings
+            )
 
     return asset
 

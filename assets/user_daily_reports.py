@@ -25,6 +25,7 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["user_prosthesis_stats"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"clickhouse"},
         description="What a wearer reads. One row a wearer, prosthesis and day.",
@@ -33,9 +34,10 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
-            window = kept_window(context, warehouse.settings())
+            settings = warehouse.settings()
+            window = kept_window(context, settings)
             build = DailyBuild(connection, context.run.run_id, context.log.info)
-            return build.materialize(window, full_refresh=config.full_refresh).result(context)
+            return build.materialize(window, full_refresh=config.full_refresh).result(context, connection, settings)
 
     return asset
 

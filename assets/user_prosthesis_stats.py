@@ -25,6 +25,7 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["telemetry_events"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"clickhouse"},
         description="Sums and counts by hour. One row a wearer, prosthesis and hour.",
@@ -35,7 +36,9 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         with warehouse.connect() as connection:
             settings = warehouse.settings()
             build = StatsBuild(connection, settings.reports_response_limit_ms, context.run.run_id, context.log.info)
-            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(
+                context, connection, settings
+            )
 
     return asset
 

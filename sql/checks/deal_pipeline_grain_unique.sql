@@ -1,7 +1,5 @@
--- Rows that name the same thing twice (a status in a currency), and rows looked at: those of builds published since. One row.
--- Parameters: published_since (UTC).
+-- Rows of some builds that name what another row names already (a status in a currency), and rows looked at. One row.
+-- Parameters: builds.
 SELECT count() - uniqExact(status, currency) AS failing, count() AS looked_at
 FROM deal_pipeline_builds
-WHERE build_id IN (
-    SELECT build_id FROM current_builds WHERE mart = 'deal_pipeline' AND published_at >= {published_since:DateTime64(6, 'UTC')}
-)
+WHERE build_id IN {builds:Array(UInt64)}

@@ -1,18 +1,30 @@
--- Events that an hour's sums count too many or too few, and events to be counted: of builds published since. One row.
--- Parameters: published_since (UTC).
+-- Events that an hour's sums count too many or too few, and events to be counted: of some builds. An hour whose events were built
+-- again since is left out: it is behind, not wrong. One row.
+-- Parameters: builds; since, until (UTC), bounds of their segments.
 WITH
-stats AS
+made AS
 (
-    SELECT build_id, inputs[1] AS events_build FROM current_builds WHERE mart = 'user_prosthesis_stats' AND published_at >= {published_since:DateTime64(6, 'UTC')}
+    SELECT build_id, any(inputs[1]) AS events_build
+    FROM publications
+    WHERE mart = 'user_prosthesis_stats' AND build_id IN {builds:Array(UInt64)}
+    GROUP BY build_id
+),
+wanted AS
+(
+    SELECT build_id AS events_build, rows AS movements
+    FROM current_builds
+    WHERE mart = 'telemetry_events' AND segment >= {since:DateTime('UTC')} AND segment < {until:DateTime('UTC')}
 ),
 counted AS
 (
     SELECT build_id, sum(movements) AS movements
     FROM user_prosthesis_stats_builds
-    WHERE build_id IN (SELECT build_id FROM stats)
+    WHERE hour >= {since:DateTime('UTC')}
+      AND hour < {until:DateTime('UTC')}
+      AND build_id IN {builds:Array(UInt64)}
     GROUP BY build_id
 )
-SELECT sum(abs(toInt64(events.rows) - toInt64(counted.movements))) AS failing, sum(events.rows) AS looked_at
-FROM stats
-INNER JOIN current_builds AS events ON events.mart = 'telemetry_events' AND events.build_id = stats.events_build
-LEFT JOIN counted ON counted.build_id = stats.build_id
+SELECT sum(abs(toInt64(wanted.movements) - toInt64(counted.movements))) AS failing, sum(wanted.movements) AS looked_at
+FROM made
+INNER JOIN wanted ON wanted.events_build = made.events_build
+LEFT JOIN counted ON counted.build_id = made.build_id

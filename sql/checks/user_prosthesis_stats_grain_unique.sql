@@ -1,7 +1,6 @@
--- Rows that name the same thing twice (a prosthesis in an hour), and rows looked at: those of builds published since. One row.
--- Parameters: published_since (UTC).
+-- Rows of some builds that name what another row names already (a prosthesis in an hour), and rows looked at. One row.
+-- Parameters: builds; since, until (UTC), bounds of their segments.
 SELECT count() - uniqExact(user_id, prosthesis_id, hour) AS failing, count() AS looked_at
 FROM user_prosthesis_stats_builds
-WHERE build_id IN (
-    SELECT build_id FROM current_builds WHERE mart = 'user_prosthesis_stats' AND published_at >= {published_since:DateTime64(6, 'UTC')}
-)
+WHERE hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+  AND build_id IN {builds:Array(UInt64)}

@@ -1,5 +1,6 @@
--- Rows of people whom the current snapshot of the CRM does not know, and rows looked at: those of builds published since. One row.
--- Parameters: published_since (UTC).
+-- Rows of some builds that are of people whom the current snapshot of the CRM does not know, and rows looked at. One row.
+-- Parameters: builds; since, until (UTC), bounds of their segments.
 SELECT countIf(user_id NOT IN (SELECT user_id FROM crm_customers)) AS failing, count() AS looked_at
 FROM user_prosthesis_stats_builds
-WHERE build_id IN (SELECT build_id FROM current_builds WHERE mart = 'user_prosthesis_stats' AND published_at >= {published_since:DateTime64(6, 'UTC')})
+WHERE hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+  AND build_id IN {builds:Array(UInt64)}
