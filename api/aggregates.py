@@ -18,7 +18,7 @@ from api.errors import documented
 from api.export.aggregates import of_audit_activity
 from api.export.document import Document, Row
 from api.export.formats import Format
-from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
+from api.published import AUDIT, DEALS, LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
 from api.schemas import AuditActivity, AuditCount, DealPipeline, DealStage, Period
 from resources.errors import NotPublished
 from resources.publications import Publication
@@ -68,10 +68,11 @@ async def audit(
 
 def deal_pipeline(reads: Reads, asked: Asked) -> Answer[DealPipeline]:
     """The deals of the current snapshot. Raises `NotPublished`."""
-    part = reads.follower.aggregates().deals
+    held = reads.follower.aggregates()
+    part = held.deals
     if part is None:
         raise NotPublished("deal_pipeline has nothing published yet.")
-    current = edition(asked, [], [part], "deals")
+    current = edition(asked, reads.state(held, DEALS), [], [part], "deals")
     if current.held_by(asked):
         return Answer(current, None)
     with reads.pool.connection() as warehouse:
@@ -86,12 +87,13 @@ def audit_activity(
     reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None
 ) -> Answer[AuditActivity] | Answer[Document]:
     """The activity of a period; a file's rows are read while it is written. Raises `NotPublished`, `Invalid`."""
-    days = reads.follower.aggregates().audit
+    held = reads.follower.aggregates()
+    days = held.audit
     if not days:
         raise NotPublished("audit_activity has nothing published yet.")
     first, last = period(days, since, until)
     parts = between(days, first, last)
-    current = edition(asked, [], [*parts.values()], "audit", first, last)
+    current = edition(asked, reads.state(held, AUDIT), [], [*parts.values()], "audit", first, last)
     if current.held_by(asked):
         return Answer[AuditActivity](current, None)
     shown = Period(since=first, until=last)

@@ -14,10 +14,11 @@ from msgspec import structs
 
 from api.customers import Customers
 from api.deadline import Deadline
-from api.edition import Answer, Asked, edition
+from api.edition import Answer, Asked, Edition, edition
 from api.errors import NotFound
+from api.freshness import Clock, Judge, utc_now
 from api.metrics import ProsthesisDay, Sums, mean, metrics, of_day, of_period, of_prosthesis
-from api.published import Follower
+from api.published import DAILY, Aggregates, Follower, Published
 from api.schemas import (
     DayReport,
     Hour,
@@ -30,7 +31,8 @@ from api.schemas import (
     User,
     UserReports,
 )
-from resources.errors import WarehouseError, WarehouseUnavailable
+from resources.errors import WarehouseUnavailable
+from resources.freshness import State
 from resources.publications import Publication
 from resources.settings import Settings
 from resources.warehouse import Warehouse, WarehousePool
@@ -49,14 +51,19 @@ _Found = TypeVar("_Found")
 class Reads:
     """What it takes to answer: the warehouse, what is published in it, and how long a caller may wait."""
 
-    def __init__(self, settings: Settings, deadline: Deadline) -> None:
+    def __init__(self, settings: Settings, deadline: Deadline, now: Clock = utc_now) -> None:
         """Connect to nothing yet."""
         self._settings = settings
         self.deadline = deadline
         self.pool = WarehousePool(settings, size=CONNECTIONS, timeout_s=deadline.seconds)
         self.follower = Follower(settings, timeout_s=deadline.seconds)
         self.customers = Customers(self.pool, remembered_s=settings.reports_cache_ttl)
+        self.judge = Judge(settings, now)
         self._streams = threading.BoundedSemaphore(STREAMS)
+
+    def state(self, held: Published | Aggregates, *marts: str) -> State:
+        """How fresh an answer is that is made from `marts` as they are `held`: as the one that is least so."""
+        return self.judge.state(held.complete, *marts)
 
     def stream(self, name: str, /, **parameters: Any) -> Iterator[tuple[Any, ...]]:
         """Rows that `sql/{name}.sql` answers with, read as they are taken, beside the pool and without a deadline.
@@ -95,7 +102,9 @@ def user_reports(
     period = published.period(since, until)
     user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
     parts = published.between(*period)
-    current = edition(asked, [published.customers], [*parts.values()], "reports", user.user_id, *period)
+    current = edition(
+        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "reports", user.user_id, *period
+    )
     if current.held_by(asked):
         return Answer(current, None)
     days = [(day, list(rows)) for day, rows in groupby(_days(reads, user, parts), key=lambda row: row.day)]
@@ -117,7 +126,9 @@ def period_summary(reads: Reads, asked: Asked, since: date | None, until: date |
     period = published.period(since, until)
     user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = published.between(*period)
-    current = edition(asked, [published.customers], [*parts.values()], "summary", *period)
+    current = edition(
+        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "summary", *period
+    )
     if current.held_by(asked):
         return Answer(current, None)
     rows = list(_days(reads, user, parts))
@@ -138,7 +149,9 @@ def report_dates(reads: Reads, asked: Asked, limit: int, before: date | None) ->
     published = reads.follower.published()
     user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = {day: part for day, part in published.days.items() if before is None or day < before}
-    current = edition(asked, [published.customers], [*parts.values()], "dates", limit, before)
+    current = edition(
+        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "dates", limit, before
+    )
     if current.held_by(asked):
         return Answer(current, None)
     found = _dates(reads, user, parts, limit + 1)
@@ -159,7 +172,7 @@ def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
     published = reads.follower.published()
     user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = published.between(day, day)
-    current = edition(asked, [published.customers], [*parts.values()], "day", day)
+    current = _edition(reads, asked, published, parts, "day", day)
     if current.held_by(asked) and parts:
         return Answer(current, None)
     rows = list(_days(reads, user, parts))
@@ -177,13 +190,10 @@ def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
     return Answer(current, body)
 
 
-def alive(reads: Reads) -> None:
-    """Raise `WarehouseUnavailable` where the warehouse does not answer, or lets nobody in."""
-    try:
-        with reads.pool.connection() as warehouse:
-            warehouse.rows("reads/alive")
-    except WarehouseError as error:
-        raise WarehouseUnavailable("The warehouse does not let this process read.") from error
+def _edition(
+    reads: Reads, asked: Asked, published: Published, parts: dict[date, Publication], question: str, *given: Any
+) -> Edition:
+    return edition(asked, reads.state(published, DAILY), [published.customers], [*parts.values()], question, *given)
 
 
 def _days(reads: Reads, user: User, parts: dict[date, Publication]) -> Iterable[ProsthesisDay]:

@@ -22,6 +22,7 @@ from api.auth import PUBLIC, Authentication, TokenCheck
 from api.deadline import Deadline
 from api.docs import PlainPage
 from api.errors import exception_handlers, mark_response
+from api.freshness import Clock, utc_now
 from api.keys import read_keys
 from api.refreshes import Refreshes
 from resources.settings import Settings, read_settings
@@ -40,12 +41,16 @@ def create_app() -> Litestar:
 
 
 def build_app(
-    settings: Settings, *, wait_s: float = WAIT_SECONDS, dagster_wait_s: float = DAGSTER_WAIT_SECONDS
+    settings: Settings,
+    *,
+    wait_s: float = WAIT_SECONDS,
+    dagster_wait_s: float = DAGSTER_WAIT_SECONDS,
+    now: Clock = utc_now,
 ) -> Litestar:
-    """The application; it opens nothing before it starts. Raises `SettingsError`."""
+    """The application; it opens nothing before it starts. `now` tells how fresh answers are. Raises `SettingsError`."""
     keys = read_keys(settings)
     deadline = Deadline(seconds=wait_s, threads=CONNECTIONS)
-    reads = Reads(settings, deadline)
+    reads = Reads(settings, deadline, now)
     refreshes = Refreshes(settings, wait_s=dagster_wait_s)
     return Litestar(
         route_handlers=[reports.routes, events.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],

@@ -15,9 +15,10 @@ from api import schemas
 from api.auth import Caller
 from api.export.formats import Format
 from api.published import watermark
+from resources.freshness import State
 from resources.publications import EPOCH, Publication
 
-FORM = 2
+FORM = 3
 """Raised whenever the form of a body changes, so that tags of the form before match no more."""
 
 _Body = TypeVar("_Body")
@@ -33,7 +34,9 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Edition(msgspec.Struct, frozen=True):
-    """What an answer is made from; its body is a function of these alone, so never of the time of day."""
+    """What an answer is made from; its body is a function of these alone. Time only shows in it where it makes the
+    state another, and that is another edition.
+    """
 
     etag: str
     last_modified: datetime
@@ -65,22 +68,28 @@ class Answer(Response[_Body], Generic[_Body]):
 
 
 def edition(
-    asked: Asked, beside: Sequence[Publication], parts: Sequence[Publication], question: str, *parameters: Any
+    asked: Asked,
+    state: State,
+    beside: Sequence[Publication],
+    parts: Sequence[Publication],
+    question: str,
+    *parameters: Any,
 ) -> Edition:
-    """The edition of `question` with `parameters`, of these `parts` of a mart and of what is read `beside` them.
+    """The edition of `question` with `parameters`, of these `parts` of a mart in such a `state` and of what is read
+    `beside` them.
 
-    Publication and freshness are those of `parts`.
+    Publication and watermark are those of `parts`.
     """
     newest = max(parts, key=lambda part: (part.published_at, part.build_id), default=None)
     read = [*beside, *parts]
     made_from = [part.build_id for part in read]
     wanted = [asked.form.value, asked.sheet, question, parameters]
-    content = msgspec.json.encode([FORM, wanted, asked.caller.user_uuid, made_from])
+    content = msgspec.json.encode([FORM, wanted, asked.caller.user_uuid, made_from, state])
     return Edition(
         etag=f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"',
         last_modified=max((part.published_at for part in read), default=EPOCH).astimezone(UTC),
         publication=_named(newest) if newest else None,
-        freshness=schemas.Freshness(watermark=watermark(list(parts))),
+        freshness=schemas.Freshness(watermark=watermark(list(parts)), state=state),
     )
 
 

@@ -20,7 +20,7 @@ from api.export.document import Document
 from api.export.formats import Format
 from api.export.reports import of_events
 from api.export.response import file_response
-from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
+from api.published import EVENTS, LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
 from api.schemas import Period
 from resources.publications import naive
 
@@ -69,7 +69,8 @@ def events_file(reads: Reads, asked: Asked, since: dt.date | None, until: dt.dat
     user = reads.customers.own(published.customers.build_id, asked.caller)
     first, last = period(published.days, since, until)
     parts = between(published.days, first, last)
-    current = edition(asked, [published.customers], [*parts.values()], "events", first, last)
+    state = reads.state(published, EVENTS)
+    current = edition(asked, state, [published.customers], [*parts.values()], "events", first, last)
     rows = reads.stream(
         "reads/events_of_user",
         user_id=user.user_id,

@@ -11,6 +11,7 @@ import msgspec
 
 from api import schemas
 from api.errors import FieldProblem, Problem
+from resources.freshness import State
 
 _FIRST, _LAST = date(2026, 7, 1), date(2026, 7, 2)
 _AT = datetime(2026, 7, 3, 0, 1, 30, tzinfo=UTC)
@@ -38,7 +39,7 @@ _PROSTHESIS = schemas.ProsthesisReport(
 )
 _MADE: dict[str, Any] = {
     "publication": schemas.Publication(id="7487251968819200001", published_at=_AT, run_id=_RUN),
-    "freshness": schemas.Freshness(watermark=_NEWEST),
+    "freshness": schemas.Freshness(watermark=_NEWEST, state=State.FRESH),
 }
 
 _BODIES: list[msgspec.Struct] = [
@@ -112,7 +113,7 @@ _BODIES: list[msgspec.Struct] = [
     schemas.Refresh(
         id=_RUN,
         state="running",
-        steps=schemas.RefreshSteps(done=1, total=4),
+        steps=schemas.RefreshSteps(done=1, total=8),
         marts=["crm_customers", "telemetry_events", "user_prosthesis_stats", "user_daily_reports"],
         period=_PERIOD,
     ),

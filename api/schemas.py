@@ -10,6 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from resources.freshness import State
+
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """Whose report it is."""
@@ -35,9 +37,12 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the answer reaches."""
+    """How far the answer reaches; the state tells by how long ago its mart held all that its source had, so that a
+    source with nothing new leaves it fresh.
+    """
 
     watermark: Annotated[datetime | None, Meta(description="Newest source time in the builds of the answer")]
+    state: State
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,7 +215,7 @@ class AuditActivity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefreshSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a refresh is; a step is a mart."""
+    """How far a refresh is; a step is a mart, or the checks of one."""
 
     done: int
     total: Annotated[int, Meta(description="0 where it is not known yet")]
@@ -224,26 +229,3 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     steps: RefreshSteps
     marts: list[str]
     period: Annotated[Period | None, Meta(description="Days (UTC); null where all marts are snapshots")]
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """All is well."""
-
-    status: str = "ok"
-
-
-class MartHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One mart as this process holds it."""
-
-    mart: str
-    segments: Annotated[int, Meta(description="Segments (days, or a snapshot) that are published")]
-    published_at: Annotated[datetime, Meta(description="When the newest of them was published")]
-    watermark: Annotated[datetime | None, Meta(description="Newest source time")]
-    age_seconds: Annotated[float | None, Meta(description="Now less the watermark")]
-
-
-class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """The marts are loaded."""
-
-    status: str = "ok"
-    marts: list[MartHealth]

@@ -19,7 +19,7 @@ from api.customers import customer_key
 from api.edition import Answer, Asked, edition
 from api.errors import FieldProblem, Invalid, NotFound, documented
 from api.pieces import pieces
-from api.published import Published
+from api.published import DAILY, EVENTS, Published
 from api.schemas import TypeTotals, User, UserTotals
 from resources.publications import DAY, Publication, naive
 
@@ -78,7 +78,8 @@ def user_totals(
     user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
     since, until = _within_history(published, since, until)
     parts = [part for at, part in _days(published).items() if at < until and since < at + DAY]
-    current = edition(asked, [published.customers], parts, "totals", user.user_id, since, until)
+    state = reads.state(published, DAILY, EVENTS)
+    current = edition(asked, state, [published.customers], parts, "totals", user.user_id, since, until)
     found = _by_type(reads, published, user, since, until) if parts else []
     body = UserTotals(
         user_name=user.name,

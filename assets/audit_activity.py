@@ -10,6 +10,7 @@ from assets.event_load import arrays
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, joined, midnight, window_of
 from resources.dagster import BuildConfig, CrmSource, WarehouseResource
+from resources.freshness import complete
 from resources.publications import DAY, Build, current, new_build_ids
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -30,6 +31,7 @@ def audit_activity(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["audit_events"],
+        pool="audit_activity",
         group_name="aggregates",
         kinds={"postgres", "clickhouse"},
         description="Events and distinct actors of the audit trail. One row a day, action and kind of entity.",
@@ -39,7 +41,9 @@ def audit_activity(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection, crm.audit_snapshot() as source:
             build = AuditBuild(connection, source, context.run.run_id, context.log.info)
-            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(context)
+            return build.materialize(window_of(context), full_refresh=config.full_refresh).result(
+                context, connection, warehouse.settings()
+            )
 
     return asset
 
@@ -74,6 +78,8 @@ class AuditBuild:
             for build in self._build({day: build_ids[day] for day in chunk}, prints):
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed days published, {outcome.kept} days unchanged")
+        if window.reaches(self._source.begun_at):
+            complete(self._warehouse, [MART], self._source.begun_at)
         return outcome
 
     def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:

@@ -9,6 +9,7 @@ from assets.event_load import arrays
 from assets.outcome import Outcome
 from resources.dagster import CrmSource, WarehouseResource
 from resources.errors import BuildRejected
+from resources.freshness import complete
 from resources.publications import EPOCH, Build, current, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -21,7 +22,8 @@ _LOOKUPS = ("tables/0019_crm_customers_by_number", "tables/0020_crm_customers_by
 
 @dg.asset(
     name=MART,
-    deps=["customers", "prostheses"],
+    deps=["customers", "prostheses", "prosthesis_models"],
+    pool="crm_customers",
     group_name="crm",
     kinds={"postgres", "clickhouse"},
     description="The customers of the CRM, whole; who wears which chip when rides along. One row a customer.",
@@ -31,7 +33,7 @@ def crm_customers(
 ) -> dg.MaterializeResult[None]:
     """The asset."""
     with warehouse.connect() as connection, crm.snapshot() as source:
-        return build_customers(connection, source, context.run.run_id).result(context)
+        return build_customers(connection, source, context.run.run_id).result(context, connection, warehouse.settings())
 
 
 def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
@@ -71,6 +73,7 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
         warehouse.run("builds/departed_chips", customers=customers_build, source_seq=source_seq)
     publish(warehouse, builds, run_id)
     swap_lookups(warehouse)
+    complete(warehouse, [MART], source.begun_at)
     outcome.source_rows = customers.height
     outcome.rebuild(builds[0])
     return outcome

@@ -8,6 +8,7 @@ import polars as pl
 from assets.outcome import Outcome
 from resources.dagster import CrmSource, WarehouseResource
 from resources.errors import BuildRejected
+from resources.freshness import complete
 from resources.publications import EPOCH, Build, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -18,6 +19,7 @@ MART = "deal_pipeline"
 @dg.asset(
     name=MART,
     deps=["deals"],
+    pool="deal_pipeline",
     group_name="aggregates",
     kinds={"postgres", "clickhouse"},
     description="Count and amount of deals. One row a status and currency.",
@@ -27,7 +29,7 @@ def deal_pipeline(
 ) -> dg.MaterializeResult[None]:
     """The asset."""
     with warehouse.connect() as connection, crm.snapshot() as source:
-        return build_deals(connection, source, context.run.run_id).result(context)
+        return build_deals(connection, source, context.run.run_id).result(context, connection, warehouse.settings())
 
 
 def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
@@ -57,6 +59,7 @@ def build_deals(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outcome:
         inputs=(deals,),
     )
     publish(warehouse, [build], run_id)
+    complete(warehouse, [MART], source.begun_at)
     outcome.source_rows = deals
     outcome.rebuild(build)
     return outcome

@@ -10,6 +10,7 @@ import msgspec
 
 from assets.partitions import Window
 from resources.errors import BuildRejected
+from resources.freshness import complete
 from resources.publications import EPOCH, Build, naive, publish
 from resources.warehouse import Warehouse
 
@@ -63,6 +64,12 @@ def publish_verified(warehouse: Warehouse, mart: str, plans: list[Plan], window:
         )
     publish(warehouse, builds, run_id)
     return builds
+
+
+def complete_like(warehouse: Warehouse, mart: str, complete_at: datetime | None, window: Window) -> None:
+    """Write down that `mart` is as complete as what it was made from, unless `window` was only of days before that."""
+    if complete_at is not None and window.reaches(complete_at):
+        complete(warehouse, [mart], complete_at)
 
 
 def chunks(items: Iterable[Item], events: Callable[[Item], int]) -> Iterator[list[Item]]:

@@ -19,6 +19,10 @@ class Window(msgspec.Struct, frozen=True):
     since: datetime
     until: datetime
 
+    def reaches(self, moment: datetime) -> bool:
+        """Whether `moment` is in the window: then what is built of it is up to date, and not only of old days."""
+        return self.since <= moment < self.until
+
     def hours(self) -> list[datetime]:
         """The hours that begin in the window."""
         return list(_steps(self, HOUR))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 
 import dagster as dg
 import msgspec
+
+from assets.checks import blocking_keys
 
 DAYS_AT_ONCE = 31
 RUNS_AT_ONCE = 4
@@ -20,12 +23,15 @@ _ONLY = "dagster/partition"
 ATTEMPT = "reports/attempt"
 """How often a day was tried before, each time in vain."""
 
+_PRIORITY = "dagster/priority"
+
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _SUCCEEDED = [dg.DagsterRunStatus.SUCCESS]
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in (*_FAILED, *_SUCCEEDED)]
 
 _PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
+_SUCCESS_PAUSE = timedelta(minutes=1)
 _REMEMBERED = timedelta(hours=6)
 """Failures of longer ago count no more."""
 
@@ -35,15 +41,10 @@ class _Run(msgspec.Struct, frozen=True):
 
     first: date
     last: date
-    attempt: int
     ended_at: datetime
     failed: bool
     number: int
     """Later runs have higher ones."""
-
-    def retry_at(self) -> datetime:
-        """When what failed may be tried again: 30 seconds later, then after twice as long each time, up to an hour."""
-        return self.ended_at + min(_LONGEST_PAUSE, _PAUSE * (1 << min(self.attempt, 16)))
 
 
 def requests(
@@ -51,12 +52,24 @@ def requests(
 ) -> list[dg.RunRequest]:
     """The runs of `marts` to ask for at `now`, given what makes each dirty day dirty (see `Dirt`)."""
     under_way = _runs(instance, marts, _UNFINISHED)
-    left = sorted((day for day in days if _first_of(day, under_way) is None), reverse=True)
+    left = sorted((day for day in days if not _of(day, under_way)), reverse=True)
     ended = _ended(instance, marts, now) if left else []
-    failed = {day: run for day in left if (run := _first_of(day, ended)) is not None and run.failed}
+    failed = {day: failures for day in left if (failures := _failures(day, ended))}
     asked = [(stretch, 0) for stretch in stretches(day for day in left if day not in failed)]
-    asked += [((day, day), run.attempt + 1) for day, run in failed.items() if run.retry_at() <= now]
+    asked += [((day, day), len(failures)) for day, failures in failed.items() if _retry_at(failures) <= now]
     return [_request(stretch, attempt, _dirt(days, stretch), marts, now) for stretch, attempt in asked[:RUNS_AT_ONCE]]
+
+
+def pause_ends(instance: dg.DagsterInstance, mart: str, day: date | None, now: datetime) -> datetime:
+    """Until when `mart` is left alone because of the runs that ended lately; `day` is none of marts that have no days.
+
+    After failures that is the pause of above. After a success it need not be tried at once either: where it does not
+    count as fresh even so, clocks disagree or its window is too short.
+    """
+    if failures := _failures(day, _ended(instance, [mart], now)):
+        return _retry_at(failures)
+    succeeded = _of(day, _runs(instance, [mart], _SUCCEEDED, now - _SUCCESS_PAUSE))
+    return max((run.ended_at for run in succeeded), default=now - _SUCCESS_PAUSE) + _SUCCESS_PAUSE
 
 
 def stretches(days: Iterable[date]) -> list[tuple[date, date]]:
@@ -71,9 +84,19 @@ def stretches(days: Iterable[date]) -> list[tuple[date, date]]:
     return found
 
 
-def _first_of(day: date, runs: Iterable[_Run]) -> _Run | None:
-    """The first of `runs` that builds `day`."""
-    return next((run for run in runs if run.first <= day <= run.last), None)
+def _of(day: date | None, runs: Iterable[_Run]) -> list[_Run]:
+    """Those of `runs` that build `day`."""
+    return [run for run in runs if day is None or run.first <= day <= run.last]
+
+
+def _failures(day: date | None, ended: Iterable[_Run]) -> list[_Run]:
+    """The runs of `day` that failed since the last that did not, the last first; whoever asked for them."""
+    return list(takewhile(lambda run: run.failed, _of(day, ended)))
+
+
+def _retry_at(failures: Sequence[_Run]) -> datetime:
+    """When what failed may be tried again: 30 seconds later, then after twice as long each time, up to an hour."""
+    return failures[0].ended_at + min(_LONGEST_PAUSE, _PAUSE * (1 << min(len(failures) - 1, 16)))
 
 
 def _request(stretch: tuple[date, date], attempt: int, dirt: int, marts: Sequence[str], now: datetime) -> dg.RunRequest:
@@ -82,7 +105,10 @@ def _request(stretch: tuple[date, date], attempt: int, dirt: int, marts: Sequenc
         # A run that left its days as dirty as they were is asked for once an hour, and not again and again.
         run_key=f"{first}..{last} dirt {dirt:x} attempt {attempt} {now:%Y-%m-%dT%H}",
         asset_selection=[dg.AssetKey(mart) for mart in marts],
-        tags={FIRST: str(first), LAST: str(last), ATTEMPT: str(attempt)},
+        # Those that keep a mart from being built from a broken one; the others take longer, and run every hour.
+        asset_check_keys=blocking_keys("telemetry_events"),
+        # Before what a person or a backfill has queued: it is short, and readers wait for it.
+        tags={FIRST: str(first), LAST: str(last), ATTEMPT: str(attempt), _PRIORITY: "1"},
     )
 
 
@@ -108,22 +134,19 @@ def _runs(
     statuses: Sequence[dg.DagsterRunStatus],
     updated_after: datetime | None = None,
 ) -> list[_Run]:
-    """Runs that build days of any of `marts`."""
+    """Runs that build any of `marts`."""
     wanted = {dg.AssetKey(mart) for mart in marts}
     found = instance.get_run_records(dg.RunsFilter(statuses=list(statuses), updated_after=updated_after))
-    return [_run(record) for record in found if _builds_days(record.dagster_run, wanted)]
-
-
-def _builds_days(run: dg.DagsterRun, wanted: set[dg.AssetKey]) -> bool:
-    return bool(wanted & set(run.asset_selection or ())) and (FIRST in run.tags or _ONLY in run.tags)
+    return [_run(record) for record in found if wanted & set(record.dagster_run.asset_selection or ())]
 
 
 def _run(record: dg.RunRecord) -> _Run:
     run = record.dagster_run
+    first, last = run.tags.get(FIRST) or run.tags.get(_ONLY), run.tags.get(LAST) or run.tags.get(_ONLY)
     return _Run(
-        first=date.fromisoformat(run.tags.get(FIRST) or run.tags[_ONLY]),
-        last=date.fromisoformat(run.tags.get(LAST) or run.tags[_ONLY]),
-        attempt=int(run.tags.get(ATTEMPT, 0)),
+        # What has no days is no run of marts by day, or will soon fail.
+        first=date.fromisoformat(first) if first else date.max,
+        last=date.fromisoformat(last) if last else date.min,
         ended_at=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp,
         failed=run.status in _FAILED,
         number=record.storage_id,

@@ -6,16 +6,20 @@ a lost cursor, daemon or run loses nothing.
 
 from __future__ import annotations
 
+import logging
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 
 from assets.dirty import Dirt, DirtFollower
 from assets.requests import requests
 from resources import arrivals
 from resources.dagster import TelemetrySource, WarehouseResource
 from resources.errors import ReportsError
+from resources.freshness import complete, completeness
+from resources.publications import DAY, EPOCH
 from resources.settings import Settings
 from resources.warehouse import Warehouse
 
@@ -23,6 +27,11 @@ TELEMETRY = ("telemetry_events", "user_prosthesis_stats", "user_daily_reports")
 
 _BUDGET_S = 10.0
 """How long one evaluation reads a history that nobody has looked at yet; the next goes on."""
+
+_NOTED_EVERY = timedelta(seconds=15)
+
+_STANDS_STILL = timedelta(minutes=5)
+"""After so long without an evaluation the schedule does what the sensor would."""
 
 _FOLLOWER = DirtFollower()
 
@@ -38,12 +47,50 @@ def telemetry_arrival(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, telemetry: TelemetrySource
 ) -> dg.SensorResult | dg.SkipReason:
     """The sensor. Where an engine is away it says so, and the next evaluation goes on."""
+    asked = _look(context, warehouse, telemetry)
+    return asked if isinstance(asked, dg.SkipReason) else dg.SensorResult(run_requests=asked)
+
+
+@dg.schedule(
+    name="telemetry_fallback",
+    target=dg.AssetSelection.assets(*TELEMETRY),
+    cron_schedule="*/15 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Does what the sensor telemetry_arrival does, where that was stopped or stands still.",
+)
+def telemetry_fallback(
+    context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource, telemetry: TelemetrySource
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """The schedule. Runs of the same days are known to both, so that neither asks for what the other did."""
+    if _sensor_looks(context.instance, datetime.now(UTC)):
+        return dg.SkipReason("The sensor telemetry_arrival looks by itself.")
+    return _look(context, warehouse, telemetry)
+
+
+def _sensor_looks(instance: dg.DagsterInstance, now: datetime) -> bool:
+    """Whether the sensor was evaluated a moment ago."""
+    for known in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        looked = known.instigator_data
+        if known.name == telemetry_arrival.name and known.is_running and isinstance(looked, SensorInstigatorData):
+            return now.timestamp() - (looked.last_tick_timestamp or 0) < _STANDS_STILL.total_seconds()
+    return False
+
+
+def _look(
+    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext,
+    warehouse: WarehouseResource,
+    telemetry: TelemetrySource,
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Notice what has arrived, and the runs to ask for so that what is dirty is built, or why there are none."""
     try:
         with warehouse.connect() as connection:
-            settings = telemetry.settings()
-            seen = _notice(context, connection, settings)
+            settings, looked_at = telemetry.settings(), datetime.now(UTC)
+            seen = _notice(context.log, connection, settings)
             now = datetime.now(UTC)
             dirt = _FOLLOWER.dirty_days(connection, settings, now)
+            if not _recent(dirt, now):
+                _note_complete(connection, looked_at)
     except ReportsError as error:
         context.log.warning(str(error))
         return dg.SkipReason(str(error))
@@ -53,10 +100,10 @@ def telemetry_arrival(
     if not asked:
         return dg.SkipReason(f"{seen} {_waiting(dirt)}".strip())
     context.log.info(f"{len(dirt.days)} days are dirty, {len(asked)} runs asked for")
-    return dg.SensorResult(run_requests=asked)
+    return asked
 
 
-def _notice(context: dg.SensorEvaluationContext, warehouse: Warehouse, settings: Settings) -> str:
+def _notice(log: logging.Logger, warehouse: Warehouse, settings: Settings) -> str:
     """Notice what has arrived; returns a sentence that says what."""
     began, rows, segments = time.monotonic(), 0, 0
     with arrivals.connect(settings) as source:
@@ -64,17 +111,29 @@ def _notice(context: dg.SensorEvaluationContext, warehouse: Warehouse, settings:
             tick = arrivals.tick(source, warehouse, settings)
             rows, segments = rows + tick.rows_read, segments + tick.segments
             if tick.started_anew:
-                context.log.warning(
+                log.warning(
                     "The telemetry begins anew: another server, or a table that was emptied. All is read again."
                 )
             if not tick.more or time.monotonic() - began > _BUDGET_S:
                 break
     for breach in tick.breaches:
-        context.log.warning(f"{breach} Events may be noticed late, by the reconciliation.")
+        log.warning(f"{breach} Events may be noticed late, by the reconciliation.")
     if not rows:
         return "Nothing new."
-    context.log.info(f"{rows} new events in {segments} hours")
+    log.info(f"{rows} new events in {segments} hours")
     return f"{rows} new events."
+
+
+def _recent(dirt: Dirt, now: datetime) -> list[date]:
+    """The dirty days that a reader would miss first: today and yesterday. An old one makes no mart stale."""
+    return [day for day in dirt.days if day >= now.date() - DAY]
+
+
+def _note_complete(warehouse: Warehouse, looked_at: datetime) -> None:
+    """Have the marts count as fresh, for their source has nothing that they have not; not at every evaluation."""
+    before = min(completeness(warehouse).get(mart, EPOCH) for mart in TELEMETRY)
+    if looked_at - before > _NOTED_EVERY:
+        complete(warehouse, TELEMETRY, looked_at)
 
 
 def _waiting(dirt: Dirt) -> str:

@@ -13,6 +13,7 @@ from assets.partitions import Window, early_window, joined, kept_window, segment
 from resources import noticed
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
+from resources.freshness import complete
 from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
@@ -37,6 +38,7 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["crm_customers", "raw_telemetry"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"postgres", "polars", "clickhouse"},
         description="Sound events, each attributed to whoever wore its chip then. One row an event.",
@@ -47,7 +49,9 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
             settings = telemetry.settings()
             build = EventsBuild(connection, source, early_window(settings), context.run.run_id, context.log.info)
-            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(
+                context, connection, settings
+            )
 
     return asset
 
@@ -90,6 +94,8 @@ class EventsBuild:
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
         outcome.quarantined = outcome.source_rows - outcome.rows
+        if window.reaches(self._source.begun_at):
+            complete(self._warehouse, [MART], self._source.begun_at)
         return outcome
 
     def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:

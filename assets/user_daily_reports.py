@@ -4,12 +4,13 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets.derived import Plan, chunks, publish_verified
+from assets.derived import Plan, chunks, complete_like, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
 from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
+from resources.freshness import completeness
 from resources.publications import DAY, Build, Publication, current, naive, new_build_ids
 from resources.warehouse import Warehouse
 
@@ -24,6 +25,7 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["user_prosthesis_stats"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"clickhouse"},
         description="What a wearer reads. One row a wearer, prosthesis and day.",
@@ -32,9 +34,10 @@ def user_daily_reports(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, config: BuildConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[None]:
         with warehouse.connect() as connection:
-            window = kept_window(context, warehouse.settings())
+            settings = warehouse.settings()
+            window = kept_window(context, settings)
             build = DailyBuild(connection, context.run.run_id, context.log.info)
-            return build.materialize(window, full_refresh=config.full_refresh).result(context)
+            return build.materialize(window, full_refresh=config.full_refresh).result(context, connection, settings)
 
     return asset
 
@@ -53,6 +56,8 @@ class DailyBuild:
         Raises `NotPublished` where a day has no hour published, `BuildRejected` where sums do not add up.
         """
         outcome = Outcome()
+        # Asked first: what its source holds now, it held when it was complete.
+        complete_at = completeness(self._warehouse).get("user_prosthesis_stats")
         build_ids = dict(zip(window.days(), new_build_ids(len(window.days())), strict=True))
         hours = self._hours(window)
         published = current(self._warehouse, MART, window.since, window.until)
@@ -71,6 +76,7 @@ class DailyBuild:
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed days published, {outcome.kept} days unchanged")
         outcome.source_rows = sum(stats.rows for day in hours.values() for stats in day)
+        complete_like(self._warehouse, MART, complete_at, window)
         return outcome
 
     def _hours(self, window: Window) -> dict[datetime, list[Publication]]:

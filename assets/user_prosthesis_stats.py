@@ -4,12 +4,13 @@ import struct
 
 import dagster as dg
 
-from assets.derived import Plan, chunks, publish_verified
+from assets.derived import Plan, chunks, complete_like, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
 from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
+from resources.freshness import completeness
 from resources.publications import HOUR, Build, Publication, current, naive, new_build_ids
 from resources.warehouse import Warehouse
 
@@ -24,6 +25,7 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["telemetry_events"],
+        pool="telemetry",
         group_name="telemetry",
         kinds={"clickhouse"},
         description="Sums and counts by hour. One row a wearer, prosthesis and hour.",
@@ -34,7 +36,9 @@ def user_prosthesis_stats(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         with warehouse.connect() as connection:
             settings = warehouse.settings()
             build = StatsBuild(connection, settings.reports_response_limit_ms, context.run.run_id, context.log.info)
-            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(context)
+            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(
+                context, connection, settings
+            )
 
     return asset
 
@@ -54,6 +58,8 @@ class StatsBuild:
         Raises `NotPublished` where no event of the window was ever published, `BuildRejected` where sums do not add up.
         """
         outcome = Outcome()
+        # Asked first: what its source holds now, it held when it was complete.
+        complete_at = completeness(self._warehouse).get("telemetry_events")
         build_ids = iter(new_build_ids(len(window.hours())))
         events = current(self._warehouse, "telemetry_events", window.since, window.until)
         if window.hours() and not events:
@@ -74,6 +80,7 @@ class StatsBuild:
             for build in self._build([self._plan(source, next(build_ids)) for source in chunk]):
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
+        complete_like(self._warehouse, MART, complete_at, window)
         return outcome
 
     def _plan(self, events: Publication, build_id: int) -> Plan:

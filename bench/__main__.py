@@ -10,7 +10,7 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import day, durable, exports, fuzz, kill, report, seeding, start
+from bench import automation, day, durable, exports, fuzz, kill, latency, report, seeding, start
 
 BENCHES = {
     "start": start,
@@ -21,10 +21,25 @@ BENCHES = {
     "exports": exports,
     "fuzz": fuzz,
     "kill": kill,
+    "latency": latency,
+    "automation": automation,
 }
 
 SIZED = {"exports": exports, "fuzz": fuzz}
 """Those that take `--rows`."""
+
+
+def _measure(given: argparse.Namespace) -> dict[str, float]:
+    match given.name:
+        case "kill":
+            return kill.measure(given.points)
+        case "latency":
+            return latency.measure(given.arrivals)
+        case "automation":
+            return automation.measure(given.minutes)
+    sized = SIZED.get(given.name)
+    figures: dict[str, float] = sized.measure(given.rows or sized.ROWS) if sized else BENCHES[given.name].measure()
+    return figures
 
 
 def main() -> None:
@@ -36,12 +51,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--rows", type=int, help="of each file of exports; that the writers of fuzz commit")
     parser.add_argument("--points", type=int, default=kill.POINTS, help="of kill")
+    parser.add_argument("--arrivals", type=int, default=latency.ARRIVALS, help="of latency")
+    parser.add_argument("--minutes", type=float, default=automation.MINUTES, help="of automation, the last third quiet")
     given = parser.parse_args()
-    sized = SIZED.get(given.name)
-    if given.name == "kill":
-        figures = kill.measure(given.points)
-    else:
-        figures = sized.measure(given.rows or sized.ROWS) if sized else BENCHES[given.name].measure()
+    figures = _measure(given)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if given.json:
         print(json.dumps({"bench": given.name, "machine": machine, **figures}))

@@ -6,9 +6,15 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from resources.errors import SourceUnavailable, WarehouseUnavailable
 from resources.settings import Settings, read_settings
 from resources.source import Snapshot, snapshot
 from resources.warehouse import Warehouse
+
+_TRIES, _PAUSE_S = 3, 300
+
+_ASKED_AGAIN = {"reports/attempt", "dagster/sensor_name"}
+"""Tags of runs that whoever asked for them asks for again, so that none need wait in its place in the queue."""
 
 
 class SettingsResource(dg.ConfigurableResource[None]):
@@ -18,6 +24,17 @@ class SettingsResource(dg.ConfigurableResource[None]):
         """Read the environment. Raises `SettingsError`."""
         return read_settings(os.environ)
 
+    @contextmanager
+    def _outages_outlasted(self) -> Iterator[None]:
+        """In a run that nobody else repeats, have Dagster try the step again where an engine did not answer."""
+        run = self.get_resource_context().run
+        try:
+            yield
+        except (SourceUnavailable, WarehouseUnavailable) as error:
+            if run is None or _ASKED_AGAIN & run.tags.keys():
+                raise
+            raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=_PAUSE_S) from error
+
 
 class WarehouseResource(SettingsResource):
     """ClickHouse, where the marts are."""
@@ -25,7 +42,7 @@ class WarehouseResource(SettingsResource):
     @contextmanager
     def connect(self) -> Iterator[Warehouse]:
         """A connection for the length of the block. Raises `SettingsError`."""
-        with Warehouse(self.settings()) as warehouse:
+        with self._outages_outlasted(), Warehouse(self.settings()) as warehouse:
             yield warehouse
 
 
@@ -36,14 +53,16 @@ class CrmSource(SettingsResource):
     def snapshot(self) -> Iterator[Snapshot]:
         """One unchanging view of it. Raises `SettingsError`, `SourceUnavailable`, `SourceError`."""
         settings = self.settings()
-        with snapshot(settings.crm_database_url, settings.reports_crm_schema, "CRM_DATABASE_URL") as view:
+        url, schema = settings.crm_database_url, settings.reports_crm_schema
+        with self._outages_outlasted(), snapshot(url, schema, "CRM_DATABASE_URL") as view:
             yield view
 
     @contextmanager
     def audit_snapshot(self) -> Iterator[Snapshot]:
         """One unchanging view of the audit trail, which lies in the same database. Raises as `snapshot` does."""
         settings = self.settings()
-        with snapshot(settings.crm_database_url, settings.reports_audit_schema, "CRM_DATABASE_URL") as view:
+        url, schema = settings.crm_database_url, settings.reports_audit_schema
+        with self._outages_outlasted(), snapshot(url, schema, "CRM_DATABASE_URL") as view:
             yield view
 
 
@@ -54,8 +73,8 @@ class TelemetrySource(SettingsResource):
     def snapshot(self) -> Iterator[Snapshot]:
         """One unchanging view of it. Raises `SettingsError`, `SourceUnavailable`, `SourceError`."""
         settings = self.settings()
-        schema = settings.reports_telemetry_schema
-        with snapshot(settings.telemetry_database_url, schema, "TELEMETRY_DATABASE_URL") as view:
+        url, schema = settings.telemetry_database_url, settings.reports_telemetry_schema
+        with self._outages_outlasted(), snapshot(url, schema, "TELEMETRY_DATABASE_URL") as view:
             yield view
 
 

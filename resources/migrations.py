@@ -6,9 +6,10 @@ are compared with that. What can be mended without losing a row is; what cannot 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -53,7 +54,7 @@ def migrate(settings: Settings) -> list[str]:
     Raises `SchemaDiffers`, and changes nothing, where a table differs in a way that only a person can decide about.
     """
     with _server(settings) as server:
-        found = _differences(server, settings)
+        found = _differences(server, settings, _files())
         if lasting := [difference.found for difference in found if difference.mend is None]:
             raise SchemaDiffers(
                 f"{' '.join(lasting)} Nothing was changed. Bring the tables to that form by hand, or rename them, run "
@@ -70,21 +71,32 @@ def migrate(settings: Settings) -> list[str]:
     return [difference.mended for difference in found]
 
 
-def differences(settings: Settings) -> list[str]:
-    """What is not as the files say, a sentence each; changes nothing."""
+def differences(settings: Settings, names: Sequence[str] = ()) -> list[str]:
+    """What is not as the files say, or as those of them say that make `names`, a sentence each; changes nothing."""
     with _server(settings) as server:
-        return [difference.found for difference in _differences(server, settings)]
+        return [difference.found for difference in _differences(server, settings, _files(names))]
 
 
-def _differences(server: Warehouse, settings: Settings) -> list[Difference]:
+def made_from(table: str) -> list[str]:
+    """The tables and views whose files must be carried out so that `table` can be made, itself the last."""
+    files = {_table(name): statement(f"tables/{name}").text for name in _files()}
+    wanted, waiting = {table}, [table]
+    while waiting:
+        named = set(re.findall(r"\w+", _without_comments(files[waiting.pop()]))) & files.keys() - wanted
+        wanted |= named
+        waiting += named
+    return [name for name in files if name in wanted]
+
+
+def _differences(server: Warehouse, settings: Settings, files: Sequence[str]) -> list[Difference]:
     live = _tables(server, settings.clickhouse_database)
     if not live:
-        return [_missing(name, settings) for name in _files()]
-    with _scratch(server, settings) as scratch:
+        return [_missing(name, settings) for name in files]
+    with _scratch(server, settings, files) as scratch:
         wanted = _tables(server, scratch.clickhouse_database)
     return [
         difference
-        for name in _files()
+        for name in files
         for difference in _compare(name, wanted[_table(name)], live.get(_table(name)), settings)
     ]
 
@@ -170,14 +182,14 @@ def _tables(server: Warehouse, database: str) -> dict[str, Table]:
 
 
 @contextmanager
-def _scratch(server: Warehouse, settings: Settings) -> Iterator[Settings]:
-    """Settings that name a database in which every file was carried out; it is dropped again."""
+def _scratch(server: Warehouse, settings: Settings, files: Sequence[str]) -> Iterator[Settings]:
+    """Settings that name a database in which `files` were carried out; it is dropped again."""
     name = f"{settings.clickhouse_database}_scratch_{secrets.token_hex(4)}"
     scratch = msgspec.structs.replace(settings, clickhouse_database=name)
     server.run("database", database=name)
     try:
         with Warehouse(scratch) as warehouse:
-            for file in _files():
+            for file in files:
                 _make(warehouse, file, scratch)
         yield scratch
     finally:
@@ -189,8 +201,14 @@ def _server(settings: Settings) -> Warehouse:
     return Warehouse(msgspec.structs.replace(settings, clickhouse_database="default"))
 
 
-def _files() -> list[str]:
-    return [path.stem for path in sorted((ROOT / "tables").glob("*.sql"))]
+def _files(tables: Sequence[str] = ()) -> list[str]:
+    """The files in their order: all of them, or those that make `tables`."""
+    names = [path.stem for path in sorted((ROOT / "tables").glob("*.sql"))]
+    return [name for name in names if not tables or _table(name) in tables]
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"^--.*$|'[^']*'", "", text, flags=re.MULTILINE)
 
 
 def _table(name: str) -> str:

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """First partition (UTC). Earlier events are quarantined."""
     reports_response_limit_ms: Annotated[float, msgspec.Meta(ge=0)] = 100.0
     """An event answered within this many milliseconds, without an error, was efficient."""
+    reports_freshness_factor: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """Makes the windows of resources/freshness.py longer or shorter, all by the same factor."""
     reports_retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 365
     """Telemetry of this many days before today (UTC) is kept, and today's; 0 keeps everything."""
     reports_collect_after_seconds: Annotated[int, msgspec.Meta(ge=0)] = 86_400

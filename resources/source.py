@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 import adbc_driver_manager
 import polars as pl
@@ -39,6 +39,8 @@ class Snapshot:
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
         self._set("sources/session", schema)
         self._ask("sources/snapshot")
+        self.begun_at = datetime.now(UTC)
+        """What was committed before is in it."""
         self._version: tuple[int, int, int] = self.frame("sources/source_seq").row(0)
 
     def source_seq(self, warehouse: Warehouse, source: Source) -> int:

@@ -10,7 +10,18 @@ import typer
 
 from resources.orchestrator import MARTS
 from resources.settings import read_settings
-from stack import dagster_runs, display, filling, issuer, logs, terminal, up, warehouse_commands, welcome
+from stack import (
+    dagster_runs,
+    display,
+    filling,
+    issuer,
+    logs,
+    simulate_command,
+    terminal,
+    up,
+    warehouse_commands,
+    welcome,
+)
 from stack.errors import NotRunning
 from stack.home import Home
 from stack.library import find_library
@@ -19,6 +30,7 @@ from stack.terminal import OUT, say, trouble
 
 app = terminal.commands(help=__doc__, no_args_is_help=True)
 app.add_typer(warehouse_commands.app)
+app.command()(simulate_command.simulate)
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 _DAY = ["%Y-%m-%d"]

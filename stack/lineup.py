@@ -147,7 +147,7 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
             probe=probe,
         )
 
-    serve = ["dagster", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
+    serve = ["stack.code_server", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
     serve += ["-h", _HOST, "-p", str(code_port), "--use-python-environment-entry-point"]
     web = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(web_port)]
     web_probe = probes.http(f"http://{_HOST}:{web_port}/server_info")

@@ -1,10 +1,13 @@
-"""The pages in docs/marts, the marts and the OpenAPI document agree: on names, columns, units, reasons, examples."""
+"""The pages in docs/marts, the marts and the OpenAPI document agree: on names, columns, units, reasons, windows of
+freshness, examples.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 
 from api.app import build_app
 from api.export.reports import EVENTS
+from resources.freshness import WINDOWS
 from resources.migrations import migrate
 from resources.settings import Settings
 
@@ -22,7 +26,7 @@ MARTS = sorted(
     path.stem for path in (ROOT / "assets").glob("*.py") if f'\nMART = "{path.stem}"\n' in path.read_text("utf-8")
 )
 SECTIONS = ["Grain and partitions", "Columns", "How it is computed", "In the API", "Freshness", "Example"]
-OF_THE_ANSWER = {"Period", "Publication", "Freshness", "ReportDates"}
+OF_THE_ANSWER = {"Period", "Publication", "Freshness", "State", "ReportDates"}
 """Schemas whose own fields are about the answer itself, and not figures of a mart."""
 WORDS_OF_UNITS = {"milliseconds": "ms", "hz": "Hz", "per cent": "%"}
 
@@ -60,7 +64,7 @@ def table(section: str) -> list[list[str]]:
 
 def test_every_mart_has_a_page_and_every_page_a_mart() -> None:
     assert len(MARTS) == 6
-    assert sorted(PAGES) == MARTS
+    assert sorted(PAGES) == sorted(WINDOWS) == MARTS
 
 
 @pytest.mark.parametrize("mart", PAGES)
@@ -76,6 +80,13 @@ def test_a_page_has_the_columns_of_its_mart_in_their_order(mart: str, ask: Ask) 
             view = heading.partition(" of ")[2].strip("`") or mart
             described = [list(column[:2]) for column in ask(f"DESCRIBE TABLE {view}")]
             assert [row[:2] for row in table(section)] == described, view
+
+
+@pytest.mark.parametrize("mart", PAGES)
+def test_a_page_names_the_windows_of_freshness_that_are_declared(mart: str) -> None:
+    named = re.findall(r"`(\w+)` after (\d+) minutes", sections(PAGES[mart])["Freshness"])
+    declared = [("late", WINDOWS[mart].late_after), ("stale", WINDOWS[mart].stale_after)]
+    assert [(state, timedelta(minutes=int(count))) for state, count in named] == declared
 
 
 @pytest.mark.parametrize("mart", PAGES)

@@ -29,11 +29,11 @@ def telemetry(plan: Plan, senders: Senders) -> Iterator[pl.DataFrame]:
     waiting = pl.DataFrame()
     for portion, until_us in _days(plan, senders):
         # Whatever comes later happens, and so is saved, no earlier than `until_us`.
-        rows = pl.concat([waiting, portion], how="diagonal").sort("saved_us", maintain_order=True)
-        settled = rows["saved_us"].search_sorted(until_us)
-        yield _numbered(rows[:settled], saved)
+        unsaved = pl.concat([waiting, portion], how="diagonal").sort("saved_us", maintain_order=True)
+        settled = unsaved["saved_us"].search_sorted(until_us)
+        yield _numbered(unsaved[:settled], saved)
         saved += settled
-        waiting = rows[settled:]
+        waiting = unsaved[settled:]
     yield _numbered(waiting, saved)
 
 
@@ -47,10 +47,11 @@ def _days(plan: Plan, senders: Senders) -> Iterator[tuple[pl.DataFrame, int]]:
         for portion in moments(chance, senders, day, plan.events_per_day):
             lived = portion.time_us < end_us
             seen = Moments(portion.sender[lived], portion.time_us[lived], portion.until_us)
-            yield _rows(chance, senders, day, seen, now_us), portion.until_us
+            yield rows(chance, senders, day, seen, now_us), portion.until_us
 
 
-def _rows(chance: np.random.Generator, senders: Senders, day: Day, seen: Moments, now_us: int) -> pl.DataFrame:
+def rows(chance: np.random.Generator, senders: Senders, day: Day, seen: Moments, now_us: int) -> pl.DataFrame:
+    """What is sent at these moments of the day; `saved_us` is when the database has it."""
     number = len(seen.time_us)
     sender = seen.sender
     errors, response_ms = _faults(chance, senders, day, seen)
@@ -116,11 +117,11 @@ def _null_for_nan(values: Floats) -> pl.Series:
     return pl.Series(values).fill_nan(None)
 
 
-def _numbered(rows: pl.DataFrame, saved: int) -> pl.DataFrame:
+def _numbered(unsaved: pl.DataFrame, saved: int) -> pl.DataFrame:
     """Ids after the first `saved`, and one row in 2000 spoiled, by turns in each way, for quarantine to be seen."""
     spoiled = pl.col("id") % (3 * _SPOILED_EVERY)
     return (
-        rows.with_columns(pl.col("saved_us").cast(_INSTANT))
+        unsaved.with_columns(pl.col("saved_us").cast(_INSTANT))
         .rename({"saved_us": "saved_ts"})
         .with_columns(pl.int_range(saved + 1, saved + 1 + pl.len(), dtype=pl.Int64).alias("id"))
         .with_columns(

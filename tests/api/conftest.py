@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.app import build_app
+from api.freshness import Clock, utc_now
 from resources.migrations import migrate
 from resources.settings import Settings
 from tests.api.sample import fill
@@ -31,9 +32,9 @@ def empty_marts(settings: Settings) -> Iterator[Marts]:
 
 
 @contextmanager
-def serving(settings: Settings, changes: dict[str, Any]) -> Iterator[Client]:
+def serving(settings: Settings, changes: dict[str, Any], now: Clock = utc_now) -> Iterator[Client]:
     """The API on changed settings; it waits long, so that a slow machine fails no test."""
-    app = build_app(msgspec.structs.replace(settings, **changes), wait_s=60, dagster_wait_s=60)
+    app = build_app(msgspec.structs.replace(settings, **changes), wait_s=60, dagster_wait_s=60, now=now)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -63,8 +64,8 @@ def serve(trusted: dict[str, Any]) -> Iterator[Callable[..., Client]]:
     """Start the API on some settings."""
     with ExitStack() as running:
 
-        def start(settings: Settings, **changes: Any) -> Client:
-            return running.enter_context(serving(settings, trusted | changes))
+        def start(settings: Settings, now: Clock = utc_now, **changes: Any) -> Client:
+            return running.enter_context(serving(settings, trusted | changes, now))
 
         yield start
 

@@ -111,7 +111,7 @@ def test_activity_comes_by_day_newest_first(client: Client, manager: dict[str, s
         {"date": "2026-07-01"} | done("view", "deal", 5, 2),
     ]
     assert body["publication"]["run_id"] == "audit-2026-07-02"
-    assert body["freshness"] == {"watermark": "2026-07-02T20:00:00Z"}
+    assert body["freshness"] == {"watermark": "2026-07-02T20:00:00Z", "state": "stale"}
 
 
 def test_activity_is_of_the_period_that_is_asked_for(client: Client, manager: dict[str, str]) -> None:

@@ -36,7 +36,7 @@ def test_the_reports_of_a_period_have_the_figures_of_their_rows(
         "published_at": newest.published_at.isoformat().replace("+00:00", "Z"),
         "run_id": "run-2026-07-02",
     }
-    assert body["freshness"] == {"watermark": "2026-07-02T20:00:00Z"}
+    assert body["freshness"] == {"watermark": "2026-07-02T20:00:00Z", "state": "stale"}
 
 
 def test_a_report_shows_each_prosthesis_with_its_own_figures(client: Client, ada: dict[str, str]) -> None:
@@ -80,7 +80,7 @@ def test_a_day_by_the_hour_is_read_from_the_builds_that_the_day_was_made_from(
         hour("13", 2, None, 81.5, 0),
     ]
     assert body["publication"]["run_id"] == "run-2026-07-01"
-    assert body["freshness"] == {"watermark": "2026-07-01T20:00:00Z"}
+    assert body["freshness"] == {"watermark": "2026-07-01T20:00:00Z", "state": "stale"}
 
 
 def hour(hour: str, movements: int, response: float | None, battery: float, errors: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_a_period_without_reports_is_empty(client: Client, ada: dict[str, str]) 
     body = client.get(f"/reports/{ADA}?from=2020-01-01&to=2020-01-31", headers=ada).json()
 
     assert (body["reports"], body["summary"]) == ([], NOTHING)
-    assert (body["publication"], body["freshness"]) == (None, {"watermark": None})
+    assert (body["publication"], body["freshness"]) == (None, {"watermark": None, "state": "stale"})
 
 
 @pytest.mark.parametrize("day", ["2020-01-01", "2026-07-03", "9999-12-31", "0001-01-01"])

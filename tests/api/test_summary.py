@@ -40,7 +40,7 @@ def test_a_summary_is_over_all_prostheses_and_by_prosthesis(client: Client, mart
     assert body["prostheses"][1] == HAND_OVER_BOTH_DAYS
     assert (body["publication"]["id"], body["freshness"]) == (
         str(newest.build_id),
-        {"watermark": "2026-07-02T20:00:00Z"},
+        {"watermark": "2026-07-02T20:00:00Z", "state": "stale"},
     )
 
 

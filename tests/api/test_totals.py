@@ -108,7 +108,7 @@ def test_the_body_has_the_names_of_the_service_it_replaces_and_the_publication_i
             "published_at": newest.published_at.isoformat().replace("+00:00", "Z"),
             "run_id": "run-2026-10-01",
         },
-        "freshness": {"watermark": "2026-10-01T20:00:00Z"},
+        "freshness": {"watermark": "2026-10-01T20:00:00Z", "state": "stale"},
     }
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from resources import publications
+from resources import freshness, publications
 from resources.publications import EPOCH, Build, Publication
 from resources.settings import Settings
 from resources.warehouse import Warehouse
@@ -176,6 +176,10 @@ class Marts:
         )
         publications.publish(self.warehouse, [build], f"audit-{day}")
         return build
+
+    def complete(self, at: datetime, *marts: str) -> None:
+        """Write down that `marts` held all that their source had."""
+        freshness.complete(self.warehouse, marts, at)
 
     def published(self, day: date) -> Publication:
         """The current publication of a day of reports."""

@@ -7,7 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+)
+from dagster._core.test_utils import create_run_for_test, instance_for_test
 
 from assets.requests import ATTEMPT, FIRST, LAST, requests, stretches
 from assets.sensors import TELEMETRY
@@ -28,15 +35,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
-def run(
-    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, first: date, last: date | None = None, attempt: int = 0
-) -> None:
+def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, first: date, last: date | None = None) -> None:
     """A run of the telemetry marts that Dagster knows of."""
     create_run_for_test(
         instance,
         status=status,
         asset_selection=frozenset(dg.AssetKey(mart) for mart in TELEMETRY),
-        tags={FIRST: str(first), LAST: str(last or first), ATTEMPT: str(attempt)},
+        tags={FIRST: str(first), LAST: str(last or first)},
     )
 
 
@@ -78,18 +83,19 @@ def test_a_day_whose_run_failed_goes_alone_and_later_and_holds_up_nobody(instanc
 
 
 def test_each_failure_doubles_the_pause_up_to_an_hour(instance: dg.DagsterInstance) -> None:
-    pauses_s = {0: 30, 1: 60, 3: 240, 6: 1920, 7: 3600, 40: 3600}
-    for attempt in pauses_s:
-        run(instance, FAILED, day(attempt), attempt=attempt)
-    for attempt, pause_s in pauses_s.items():
-        assert asked(instance, day(attempt), later=timedelta(seconds=pause_s - 15)) == []
-        retried = asked(instance, day(attempt), later=timedelta(seconds=pause_s + 1))
-        assert retried == [(day(attempt), day(attempt), attempt + 1)]
+    pauses_s = {1: 30, 2: 60, 4: 240, 7: 1920, 8: 3600, 20: 3600}
+    for failures in pauses_s:
+        for _ in range(failures):
+            run(instance, FAILED, day(failures))
+    for failures, pause_s in pauses_s.items():
+        assert asked(instance, day(failures), later=timedelta(seconds=pause_s - 15)) == []
+        retried = asked(instance, day(failures), later=timedelta(seconds=pause_s + 1))
+        assert retried == [(day(failures), day(failures), failures)]
 
 
 def test_a_success_makes_up_for_earlier_failures(instance: dg.DagsterInstance) -> None:
-    run(instance, FAILED, day(1), attempt=5)
-    run(instance, SUCCESS, day(1))
+    for status in (FAILED, FAILED, SUCCESS):
+        run(instance, status, day(1))
     assert asked(instance, day(1)) == [(day(1), day(1), 0)]
 
 
@@ -131,6 +137,24 @@ class Sensor:
         ) as context:
             found = sensor.evaluate_tick(context)
         return list(found.run_requests or []) or found.skip_message or ""
+
+    def fall_back(self) -> list[dg.RunRequest] | str:
+        """What the schedule asks for, or why it asks for nothing."""
+        repository = self.graph.get_repository_def()
+        with dg.build_schedule_context(
+            self.instance, repository_def=repository, resources=self.graph.resources
+        ) as context:
+            found = repository.get_schedule_def("telemetry_fallback").evaluate_tick(context)
+        return list(found.run_requests or []) or found.skip_message or ""
+
+    def was_evaluated(self, ago: timedelta, status: InstigatorStatus) -> None:
+        """Have Dagster know of an evaluation of the sensor."""
+        location = GrpcServerCodeLocationOrigin("127.0.0.1", 1)
+        origin = RemoteRepositoryOrigin(location, "__repository__").get_instigator_origin("telemetry_arrival")
+        data = SensorInstigatorData(last_tick_timestamp=(datetime.now(UTC) - ago).timestamp())
+        state = InstigatorState(origin, InstigatorType.SENSOR, status, data)
+        known = self.instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
+        (self.instance.update_instigator_state if known else self.instance.add_instigator_state)(state)
 
     def carry_out(self, request: dg.RunRequest) -> bool:
         job = self.graph.resolve_implicit_global_asset_job_def()
@@ -183,3 +207,25 @@ def test_an_engine_that_is_away_is_told_and_the_next_look_goes_on(
     assert found == ("The PostgreSQL of TELEMETRY_DATABASE_URL does not answer; see that it runs.")
     marts.build_customers()
     assert sensor.evaluate() == ("Nothing new.")
+
+
+def test_the_schedule_does_what_the_sensor_would_only_where_that_stands_still(
+    marts: Marts,
+    environment: None,  # noqa: ARG001 - it is asked for what it sets
+) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.build_customers()
+    marts.add_event("2026-02-01T12:00:00")
+    # An ephemeral instance knows of no sensors.
+    with instance_for_test() as instance:
+        sensor = Sensor(instance)
+        sensor.was_evaluated(timedelta(seconds=6), InstigatorStatus.RUNNING)
+        assert sensor.fall_back() == "The sensor telemetry_arrival looks by itself."
+        for ago, status in ((6, InstigatorStatus.STOPPED), (400, InstigatorStatus.RUNNING)):
+            sensor.was_evaluated(timedelta(seconds=ago), status)
+            asked = sensor.fall_back()
+            assert isinstance(asked, list), asked
+            [request] = asked
+            assert request.tags[FIRST] == "2026-02-01"
+        assert sensor.carry_out(request)
+        assert sensor.fall_back() == "Nothing new."

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import msgspec
 import psutil
 import pytest
 
@@ -17,6 +19,8 @@ from stack.state import StackState, running
 from tests.engines import home_folder, wait_until
 
 _OUTSIDE = ("CLICKHOUSE_", "CRM_", "TELEMETRY_", "DAGSTER_", "REPORTS_", "KEYCLOAK_")
+MINUTES_FOR_HALF_HOURS = str(1 / 30)
+"""What freshness windows are multiplied by: they are of minutes then."""
 FREE_PORTS = [f"--port-{name}=0" for name in ("api", "dagster", "postgres", "clickhouse", "code")]
 
 
@@ -66,6 +70,19 @@ class Reports:
             os.kill(state.pid, signal.SIGKILL)
 
 
+class Started(msgspec.Struct):
+    """A stack that was started once, and what its start said."""
+
+    reports: Reports
+    said: str
+
+    def get(self, path: str, *arguments: str) -> httpx.Response:
+        """Ask the API with a token of the local issuer for customer 1."""
+        token = self.reports.succeed("token", "--user=1", *arguments)
+        address = f"http://127.0.0.1:{self.reports.state.ports['api']}{path}"
+        return httpx.get(address, headers={"Authorization": f"Bearer {token.strip()}"}, trust_env=False)
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
     """An empty state folder, prepared."""
@@ -82,6 +99,21 @@ def reports() -> Iterator[Reports]:
         command = Reports(folder)
         yield command
         command.clear_up()
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[Started]:
+    """The whole stack after its first start; at the end nothing of it may be left."""
+    with home_folder() as folder:
+        reports = Reports(folder)
+        reports.environment["REPORTS_FRESHNESS_FACTOR"] = MINUTES_FOR_HALF_HOURS
+        try:
+            yield Started(reports, reports.succeed("up", "--detach", *FREE_PORTS))
+            everything = [psutil.Process(reports.state.pid), *reports.processes()]
+            reports.succeed("down")
+            wait_until_gone(everything)
+        finally:
+            reports.clear_up()
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:

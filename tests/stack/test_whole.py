@@ -6,81 +6,25 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import clickhouse_driver
 import clickhouse_driver.errors
 import httpx
-import msgspec
 import psutil
 import psycopg
 import pytest
 
 from resources.orchestrator import MARTS
-from stack import up
-from tests.engines import home_folder, wait_until
-from tests.stack.conftest import FREE_PORTS, Reports, wait_until_gone
+from tests.engines import wait_until
+from tests.stack.arrivals import Arrivals
+from tests.stack.conftest import Reports, Started
 
-_RUN = "--multiprocessing-fork"
-"""On the command line of a run: the code server starts each in a process of its own."""
+_FORKS = "multiprocessing.forkserver"
+"""On the command line of the process that each run is forked from."""
 _PATIENCE_S = 240
 """Dagster looks for dead runs every 20 seconds, and starts them anew."""
-
-
-class Started(msgspec.Struct):
-    """A stack that was started once, and what its start said."""
-
-    reports: Reports
-    said: str
-
-    def get(self, path: str, *arguments: str) -> httpx.Response:
-        """Ask the API with a token of the local issuer for customer 1."""
-        token = self.reports.succeed("token", "--user=1", *arguments)
-        address = f"http://127.0.0.1:{self.reports.state.ports['api']}{path}"
-        return httpx.get(address, headers={"Authorization": f"Bearer {token.strip()}"}, trust_env=False)
-
-
-class Arrivals:
-    """Telemetry that comes late, and what the marts say of its day."""
-
-    def __init__(self, reports: Reports, day: date) -> None:
-        self._settings = up.current(reports.environment)[1]
-        self._day = day
-
-    def send(self, count: int) -> None:
-        """As many events of the day again as if others like them had come only now."""
-        (ids,) = self._ask("SELECT groupArray(id) FROM telemetry_events WHERE toDate(event_time) = %(day)s")
-        columns = (
-            "chip_id, event_time, muscle_group, signal_frequency, signal_duration, signal_amplitude, battery_level, "
-            "error_code"
-        )
-        with psycopg.connect(self._settings.telemetry_database_url) as connection:
-            connection.execute(
-                f"INSERT INTO telemetry.raw_telemetry ({columns}) "  # noqa: S608
-                f"SELECT {columns} FROM telemetry.raw_telemetry WHERE id = ANY(%s)".encode(),
-                (ids[:count],),
-            )
-
-    def movements(self) -> int:
-        """What the day's reports count."""
-        return int(self._ask("SELECT sum(movements) FROM user_daily_reports WHERE day = %(day)s")[0])
-
-    def failed_runs(self) -> int:
-        """Runs that Dagster says have failed."""
-        with psycopg.connect(self._settings.dagster_database_url) as connection:
-            found = connection.execute("SELECT count(*) FROM runs WHERE status = 'FAILURE'").fetchone()
-        assert found is not None
-        return int(found[0])
-
-    def _ask(self, question: str) -> tuple[Any, ...]:
-        login = {name: getattr(self._settings, f"clickhouse_{name}") for name in ("host", "port", "user", "password")}
-        client = clickhouse_driver.Client(**login, database=self._settings.clickhouse_database)
-        [row] = client.execute(question, {"day": self._day})
-        client.disconnect()
-        return tuple(row)
 
 
 def kill_part(reports: Reports, name: str) -> None:
@@ -90,6 +34,11 @@ def kill_part(reports: Reports, name: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def _is_run(process: psutil.Process) -> bool:
+    parent = process.parent()
+    return parent is not None and any(_FORKS in word for word in parent.cmdline())
+
+
 def kill_next_run(reports: Reports) -> None:
     """Kill the process of a run as soon as there is one."""
     found: list[psutil.Process] = []
@@ -97,25 +46,11 @@ def kill_next_run(reports: Reports) -> None:
     def is_there() -> bool:
         # Some end while they are looked at.
         with suppress(psutil.NoSuchProcess):
-            found.extend(process for process in reports.processes() if _RUN in process.cmdline())
+            found.extend(process for process in reports.processes() if _is_run(process))
         return bool(found)
 
     wait_until(is_there, "a run executes", _PATIENCE_S)
     os.kill(found[0].pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Started]:
-    """The whole stack after its first start; at the end nothing of it may be left."""
-    with home_folder() as folder:
-        reports = Reports(folder)
-        try:
-            yield Started(reports, reports.succeed("up", "--detach", *FREE_PORTS))
-            everything = [psutil.Process(reports.state.pid), *reports.processes()]
-            reports.succeed("down")
-            wait_until_gone(everything)
-        finally:
-            reports.clear_up()
 
 
 def test_the_printed_curl_line_answers_with_reports(started: Started) -> None:

@@ -1,0 +1,6 @@
+-- Rows of some builds that are of people whom the current snapshot of the CRM does not know, and rows looked at. One row.
+-- Parameters: builds; since, until (UTC), bounds of their segments.
+SELECT countIf(user_id NOT IN (SELECT user_id FROM crm_customers)) AS failing, count() AS looked_at
+FROM user_daily_reports_builds
+WHERE day >= toDate({since:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')})
+  AND build_id IN {builds:Array(UInt64)}
