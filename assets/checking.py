@@ -10,8 +10,7 @@ import msgspec
 
 from assets.counts import all_days, kept
 from assets.derived import chunks
-from assets.partitions import Window, midnight
-from assets.requests import FIRST, LAST
+from assets.partitions import FIRST, LAST, ONLY, Window, midnight
 from resources import migrations
 from resources.freshness import WINDOWS, State, completeness, reason, state
 from resources.orchestrator import SNAPSHOTS
@@ -21,7 +20,6 @@ from resources.settings import Settings
 from resources.sql import statement
 from resources.warehouse import Warehouse
 
-_ONLY = "dagster/partition"
 _LATELY = timedelta(hours=2)
 _TIME_TO_BUILD = timedelta(minutes=15)
 _OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -61,7 +59,7 @@ def lately() -> Scope:
 
 def of_run(mart: str, tags: Mapping[str, str]) -> Scope:
     """The days that a run with these tags builds of `mart`, also those that it left as they were."""
-    days = [tags.get(name, tags.get(_ONLY)) for name in (FIRST, LAST)]
+    days = [tags.get(name, tags.get(ONLY)) for name in (FIRST, LAST)]
     if mart in SNAPSHOTS or days[0] is None or days[1] is None:
         return Scope(Window(EPOCH, EPOCH + DAY), EPOCH)
     first, last = (midnight(date.fromisoformat(day)) for day in days if day)

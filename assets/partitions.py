@@ -12,6 +12,11 @@ from resources.publications import DAY, EPOCH, HOUR
 from resources.retention import kept_since
 from resources.settings import Settings
 
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Tags of a run of several days: the first and the last, both included."""
+ONLY = "dagster/partition"
+"""Tag of a run of one day."""
+
 
 class Window(msgspec.Struct, frozen=True):
     """A half-open stretch of time, `[since, until)`, UTC."""

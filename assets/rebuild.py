@@ -7,7 +7,7 @@ from typing import Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-from assets.requests import FIRST, LAST
+from assets.partitions import FIRST, LAST
 from resources.dagster import WarehouseResource
 from resources.retention import MARTS
 

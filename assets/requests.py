@@ -14,12 +14,11 @@ import dagster as dg
 import msgspec
 
 from assets.checks import blocking_keys
+from assets.partitions import FIRST, LAST, ONLY
 
 DAYS_AT_ONCE = 31
 RUNS_AT_ONCE = 4
 
-FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-_ONLY = "dagster/partition"
 ATTEMPT = "reports/attempt"
 """How often a day was tried before, each time in vain."""
 
@@ -142,7 +141,7 @@ def _runs(
 
 def _run(record: dg.RunRecord) -> _Run:
     run = record.dagster_run
-    first, last = run.tags.get(FIRST) or run.tags.get(_ONLY), run.tags.get(LAST) or run.tags.get(_ONLY)
+    first, last = run.tags.get(FIRST) or run.tags.get(ONLY), run.tags.get(LAST) or run.tags.get(ONLY)
     return _Run(
         # What has no days is no run of marts by day, or will soon fail.
         first=date.fromisoformat(first) if first else date.max,

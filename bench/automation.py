@@ -22,7 +22,7 @@ import dagster as dg
 import msgspec
 import psycopg
 
-from assets.requests import FIRST, LAST
+from assets.partitions import FIRST, LAST
 from assets.sensors import TELEMETRY
 from bench import stacks
 from bench.latency import wait_until_quiet

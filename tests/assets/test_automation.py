@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets.requests import ATTEMPT, FIRST, LAST
+from assets.partitions import FIRST, LAST
+from assets.requests import ATTEMPT
 from resources.freshness import complete
 from tests.assets.conftest import Marts
 

@@ -16,7 +16,8 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.test_utils import create_run_for_test, instance_for_test
 
-from assets.requests import ATTEMPT, FIRST, LAST, requests, stretches
+from assets.partitions import FIRST, LAST
+from assets.requests import ATTEMPT, requests, stretches
 from assets.sensors import TELEMETRY
 from tests.assets.conftest import Marts
 
