@@ -148,6 +148,8 @@ def marts(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
     migrate(settings)
     with Warehouse(settings) as warehouse:
         yield Marts(settings, warehouse)
+        # Thousands of idle tables would keep the engine busy for the rest of the session.
+        warehouse._reader.execute(f"DROP DATABASE {settings.clickhouse_database}")
 
 
 @pytest.fixture
