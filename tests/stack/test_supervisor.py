@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ class Story:
         self.moments.append({each.name: each.health for each in state.parts})
         for each in state.parts:
             if each.pid:
-                self.processes[each.pid] = psutil.Process(each.pid)
+                # It may have ended before this looks.
+                with suppress(psutil.NoSuchProcess):
+                    self.processes[each.pid] = psutil.Process(each.pid)
         if self._rules and self._rules[0][0](state):
             self._rules.pop(0)[1](state)
 
