@@ -32,7 +32,7 @@ PATIENCE_S = 60.0
 SILENCE_S = 0.5
 PUBLISHING = b"INSERT INTO publications"
 
-FAULTS = [*(Fault("cut", share) for share in (1, 60, 97)), Fault("stall", 60)]
+FAULTS = [*(Fault("cut", share) for share in (1, 97)), Fault("stall", 60)]
 """`after_bytes` here is in percent of what a whole build takes."""
 
 

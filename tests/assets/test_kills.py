@@ -20,7 +20,7 @@ _SEED = 4
 _RUN: frozenset[Target] = frozenset({"run"})
 _CLICKHOUSE: frozenset[Target] = frozenset({"clickhouse"})
 _POSTGRES: frozenset[Target] = frozenset({"postgres"})
-_MOMENTS: dict[str, tuple[Moment, ...]] = {"insert": ("during",), "publication": ("before", "during", "after")}
+_MOMENTS: dict[str, tuple[Moment, ...]] = {"insert": ("during",), "publication": ("before", "during")}
 
 
 @pytest.fixture(scope="module")
