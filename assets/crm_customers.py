@@ -51,24 +51,8 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
         warehouse.insert_rows("builds/crm_customers", _with_build(customers, customers_build).rows())
     if owners.height:
         warehouse.insert("builds/prosthesis_owners", arrays(_with_build(owners, owners_build)))
-    found = warehouse.rows("reads/crm_customers_totals", builds=[customers_build, owners_build])
-    totals = {build_id: counts for build_id, *counts in found}
-    watermark = customers["updated_at"].max()
-    assert watermark is None or isinstance(watermark, datetime)  # noqa: S101 - it is a column of instants
-    read = ((MART, customers_build, customers.height), (OWNERS, owners_build, owners.height))
-    builds = [
-        Build(
-            mart=mart,
-            segment=EPOCH,
-            build_id=build_id,
-            source_seq=source_seq,
-            rows=rows,
-            checksum=_checksum(mart, rows, *totals.get(build_id, (0, 0))),
-            watermark=EPOCH if watermark is None else watermark.replace(tzinfo=UTC),
-            inputs=(rows,),
-        )
-        for mart, build_id, rows in read
-    ]
+    read = {MART: (customers_build, customers.height), OWNERS: (owners_build, owners.height)}
+    builds = _verified(warehouse, read, source_seq, customers["updated_at"].max())
     if customers.height:
         warehouse.run("builds/departed_chips", customers=customers_build, source_seq=source_seq)
     publish(warehouse, builds, run_id)
@@ -86,6 +70,28 @@ def swap_lookups(warehouse: Warehouse) -> None:
         for lookup in _LOOKUPS:
             warehouse.run(lookup)
         swapped = build_id
+
+
+def _verified(
+    warehouse: Warehouse, read: dict[str, tuple[int, int]], source_seq: int, watermark: object
+) -> list[Build]:
+    """The builds as the warehouse holds them; `read` is their number and rows by mart. Raises `BuildRejected`."""
+    assert watermark is None or isinstance(watermark, datetime)  # noqa: S101 - it is of a column of instants
+    found = warehouse.rows("reads/crm_customers_totals", builds=[build_id for build_id, _ in read.values()])
+    totals = {build_id: counts for build_id, *counts in found}
+    return [
+        Build(
+            mart=mart,
+            segment=EPOCH,
+            build_id=build_id,
+            source_seq=source_seq,
+            rows=rows,
+            checksum=_checksum(mart, rows, *totals.get(build_id, (0, 0))),
+            watermark=EPOCH if watermark is None else watermark.replace(tzinfo=UTC),
+            inputs=(rows,),
+        )
+        for mart, (build_id, rows) in read.items()
+    ]
 
 
 def _with_build(frame: pl.DataFrame, build_id: int) -> pl.DataFrame:

@@ -6,46 +6,33 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from bench import stacks
-from bench.day import EVENTS
+from bench.day import seeded_day
 from bench.run import TELEMETRY
 from resources.settings import Settings
 from resources.warehouse import Warehouse
-from stack.seed import seed
 
 WAYS = {
-    "synced": "fsync_after_insert = 1, fsync_part_directory = 1",
-    "unsynced": "fsync_after_insert = 0, fsync_part_directory = 0",
+    "synced": "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1",
+    "unsynced": "fsync_after_insert = 0, fsync_part_directory = 0, min_rows_to_fsync_after_merge = 0",
 }
 ROUNDS = 3
 
 
 def measure() -> dict[str, float]:
     """Median milliseconds of an insert of 100 and of 30 000 rows, seconds from rows to reports of the day."""
-    now = datetime.now(UTC)
-    yesterday = now.date() - timedelta(days=1)
     figures: dict[str, float] = {}
     with stacks.running("postgres", "clickhouse", "prepare") as settings:
-        seed(
-            settings.crm_database_url,
-            settings.telemetry_database_url,
-            customers=1_000,
-            days=1,
-            events_per_day=EVENTS,
-            seed=1,
-            last_day=yesterday,
-            now=now,
-        )
+        day, _ = seeded_day(settings)
         # In turns, and the best of each, so that whatever else the machine does counts on neither side.
         for _ in range(ROUNDS):
             for way, setting in WAYS.items():
                 _start_anew(settings, setting)
-                for figure, measured in _round(settings, str(yesterday)):
+                for figure, measured in _round(settings, day):
                     name = f"{way}_{figure}"
                     figures[name] = min(measured, figures.get(name, measured))
     return figures
