@@ -10,7 +10,6 @@ from typing import Any
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
 
-from api.answers import Reads
 from api.asking import ASKING, DataOperation, FirstDay, LastDay, in_form, known_parameters
 from api.auth import MANAGER, only_for
 from api.edition import Answer, Asked, edition
@@ -18,9 +17,10 @@ from api.errors import documented
 from api.export.aggregates import of_audit_activity
 from api.export.document import Document, Row
 from api.export.formats import Format
-from api.published import AUDIT, DEALS, LONGEST_PERIOD_DAYS, SHOWN_DAYS, between, period
+from api.published import AUDIT, DEALS, LONGEST_PERIOD_DAYS, SHOWN_DAYS, before_anything
+from api.reads import Reads
 from api.schemas import AuditActivity, AuditCount, DealPipeline, DealStage, Period
-from resources.errors import NotPublished
+from resources.errors import NotPublished, ReportsError
 from resources.publications import Publication
 
 _CENTS = Decimal("0.01")
@@ -38,7 +38,7 @@ _EXACT = Context(prec=60)
     ),
     operation_class=DataOperation,
     response_description="The deals",
-    responses=documented(304, 401, 403, 406, 422, 503),
+    responses=documented(304, 401, 403, 406, 410, 422, 503),
 )
 async def deals(asking: NamedDependency[Asked], reads: NamedDependency[Reads]) -> Response[DealPipeline]:
     """Deals by status and currency."""
@@ -54,7 +54,7 @@ async def deals(asking: NamedDependency[Asked], reads: NamedDependency[Reads]) -
     ),
     operation_class=DataOperation,
     response_description="The activity",
-    responses=documented(304, 401, 403, 406, 422, 503),
+    responses=documented(304, 401, 403, 406, 410, 422, 503),
 )
 async def audit(
     asking: NamedDependency[Asked],
@@ -67,42 +67,49 @@ async def audit(
 
 
 def deal_pipeline(reads: Reads, asked: Asked) -> Answer[DealPipeline]:
-    """The deals of the current snapshot. Raises `NotPublished`."""
-    held = reads.follower.aggregates()
-    part = held.deals
+    """The deals of the CRM's snapshot. Raises `NotPublished`, `Gone`."""
+    held = reads.aggregates(asked)
+    part = held.pipeline()
     if part is None:
-        raise NotPublished("deal_pipeline has nothing published yet.")
-    current = edition(asked, reads.state(held, DEALS), [], [part], "deals")
-    if current.held_by(asked):
-        return Answer(current, None)
+        raise _nothing(asked, DEALS)
+    current = edition(asked, reads.state(asked, held, DEALS), [], [part], "deals")
+    if (known := reads.known(asked, current)) is not None:
+        return known
     with reads.pool.connection() as warehouse:
         rows = warehouse.rows("reads/deals_by_status", build_id=part.build_id)
     body = DealPipeline(
         pipeline=[_stage(*row) for row in rows], publication=current.publication, freshness=current.freshness
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
 def audit_activity(
     reads: Reads, asked: Asked, since: dt.date | None, until: dt.date | None
 ) -> Answer[AuditActivity] | Answer[Document]:
-    """The activity of a period; a file's rows are read while it is written. Raises `NotPublished`, `Invalid`."""
-    held = reads.follower.aggregates()
-    days = held.audit
-    if not days:
-        raise NotPublished("audit_activity has nothing published yet.")
-    first, last = period(days, since, until)
-    parts = between(days, first, last)
-    current = edition(asked, reads.state(held, AUDIT), [], [*parts.values()], "audit", first, last)
-    if current.held_by(asked):
-        return Answer[AuditActivity](current, None)
+    """The activity of a period; a file's rows are read as it is written. Raises `NotPublished`, `Invalid`, `Gone`."""
+    held = reads.aggregates(asked)
+    first, last = held.period(since, until)
+    parts = held.between(first, last)
+    if not held.audit:
+        raise _nothing(asked, AUDIT)
+    # Where the period has no day, the answer is of all days, which say so.
+    beside = [] if parts else [held.last_day()]
+    current = edition(asked, reads.state(asked, held, AUDIT), beside, [*parts.values()], "audit", first, last)
+    if (known := reads.known(asked, current)) is not None:
+        return known
     shown = Period(since=first, until=last)
     if asked.form is not Format.JSON:
-        return Answer(current, of_audit_activity(shown, current.publication, current.freshness, _rows(reads, parts)))
+        return Answer(
+            current, of_audit_activity(shown, current.publication, current.freshness, _rows(reads, asked, parts))
+        )
     body = AuditActivity(
         period=shown, activity=_counts(reads, parts), publication=current.publication, freshness=current.freshness
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
+
+
+def _nothing(asked: Asked, mart: str) -> ReportsError:
+    return before_anything() if asked.as_of else NotPublished(f"{mart} has nothing published yet.")
 
 
 def _counts(reads: Reads, parts: dict[dt.date, Publication]) -> list[AuditCount]:
@@ -116,9 +123,9 @@ def _counts(reads: Reads, parts: dict[dt.date, Publication]) -> list[AuditCount]
     ]
 
 
-def _rows(reads: Reads, parts: dict[dt.date, Publication]) -> Iterator[Row]:
+def _rows(reads: Reads, asked: Asked, parts: dict[dt.date, Publication]) -> Iterator[Row]:
     if parts:
-        yield from reads.stream("reads/audit_of_days", **_of(parts))
+        yield from reads.stream("reads/audit_of_days", asked.as_of, **_of(parts))
 
 
 def _of(parts: dict[dt.date, Publication]) -> dict[str, Any]:

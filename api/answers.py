@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from msgspec import structs
 
-from api.customers import Customers
-from api.deadline import Deadline
 from api.edition import Answer, Asked, Edition, edition
 from api.errors import NotFound
-from api.freshness import Clock, Judge, utc_now
 from api.metrics import ProsthesisDay, Sums, mean, metrics, of_day, of_period, of_prosthesis
-from api.published import DAILY, Aggregates, Follower, Published
+from api.published import DAILY, Published
+from api.reads import Reads
 from api.schemas import (
     DayReport,
     Hour,
@@ -31,82 +28,19 @@ from api.schemas import (
     User,
     UserReports,
 )
-from resources.errors import WarehouseUnavailable
-from resources.freshness import State
 from resources.publications import Publication
-from resources.settings import Settings
-from resources.warehouse import Warehouse, WarehousePool
-
-CONNECTIONS = 8
-STREAMS = 4
-"""Files that are read while they are sent, at a time; each has a connection of its own while its reader takes it."""
-
-_SMALL_FILE_S = 0.5
-"""How long a file waits for its turn: long enough for small ones, which are read before their first byte is sent."""
-
-_Parameters = ParamSpec("_Parameters")
-_Found = TypeVar("_Found")
-
-
-class Reads:
-    """What it takes to answer: the warehouse, what is published in it, and how long a caller may wait."""
-
-    def __init__(self, settings: Settings, deadline: Deadline, now: Clock = utc_now) -> None:
-        """Connect to nothing yet."""
-        self._settings = settings
-        self.deadline = deadline
-        self.pool = WarehousePool(settings, size=CONNECTIONS, timeout_s=deadline.seconds)
-        self.follower = Follower(settings, timeout_s=deadline.seconds)
-        self.customers = Customers(self.pool, remembered_s=settings.reports_cache_ttl)
-        self.judge = Judge(settings, now)
-        self._streams = threading.BoundedSemaphore(STREAMS)
-
-    def state(self, held: Published | Aggregates, *marts: str) -> State:
-        """How fresh an answer is that is made from `marts` as they are `held`: as the one that is least so."""
-        return self.judge.state(held.complete, *marts)
-
-    def stream(self, name: str, /, **parameters: Any) -> Iterator[tuple[Any, ...]]:
-        """Rows that `sql/{name}.sql` answers with, read as they are taken, beside the pool and without a deadline.
-
-        Raises `WarehouseUnavailable`, also where too many are being read, `WarehouseError`.
-        """
-        if not self._streams.acquire(timeout=_SMALL_FILE_S):
-            raise WarehouseUnavailable("Too many files are being read at the moment; try again in a while.")
-        try:
-            with Warehouse(self._settings) as warehouse:
-                yield from warehouse.stream(name, **parameters)
-        finally:
-            self._streams.release()
-
-    async def answer(
-        self,
-        question: Callable[Concatenate[Reads, _Parameters], _Found],
-        *args: _Parameters.args,
-        **kwargs: _Parameters.kwargs,
-    ) -> _Found:
-        """The answer to `question`, in time. Raises `ReportsError`."""
-        return await self.deadline.run(question, self, *args, **kwargs)
-
-    def close(self) -> None:
-        """Follow no more, and disconnect."""
-        self.follower.stop()
-        self.deadline.close()
-        self.pool.close()
 
 
 def user_reports(
     reads: Reads, asked: Asked, wanted: int | UUID, since: date | None, until: date | None
 ) -> Answer[UserReports]:
     """Reports of a period of one user, newest first."""
-    published = reads.follower.published()
+    published, user = reads.readable(asked, wanted)
     period = published.period(since, until)
-    user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
     parts = published.between(*period)
-    current = edition(
-        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "reports", user.user_id, *period
-    )
-    if current.held_by(asked):
-        return Answer(current, None)
+    current = _edition(reads, asked, published, parts, "reports", user.user_id, *period)
+    if (known := reads.known(asked, current)) is not None:
+        return known
     days = [(day, list(rows)) for day, rows in groupby(_days(reads, user, parts), key=lambda row: row.day)]
     sums = [of_day(rows) for _, rows in days]
     body = UserReports(
@@ -117,20 +51,17 @@ def user_reports(
         publication=current.publication,
         freshness=current.freshness,
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
 def period_summary(reads: Reads, asked: Asked, since: date | None, until: date | None) -> Answer[PeriodSummary]:
     """Totals and means of the caller over a period, by prosthesis and over all."""
-    published = reads.follower.published()
+    published, user = reads.own(asked)
     period = published.period(since, until)
-    user = reads.customers.own(published.customers.build_id, asked.caller)
     parts = published.between(*period)
-    current = edition(
-        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "summary", *period
-    )
-    if current.held_by(asked):
-        return Answer(current, None)
+    current = _edition(reads, asked, published, parts, "summary", *period)
+    if (known := reads.known(asked, current)) is not None:
+        return known
     rows = list(_days(reads, user, parts))
     by_prosthesis = sorted(rows, key=lambda row: row.prosthesis_id)
     body = PeriodSummary(
@@ -141,40 +72,36 @@ def period_summary(reads: Reads, asked: Asked, since: date | None, until: date |
         publication=current.publication,
         freshness=current.freshness,
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
 def report_dates(reads: Reads, asked: Asked, limit: int, before: date | None) -> Answer[ReportDates]:
     """A page of the days on which the caller has a report, newest first."""
-    published = reads.follower.published()
-    user = reads.customers.own(published.customers.build_id, asked.caller)
-    parts = {day: part for day, part in published.days.items() if before is None or day < before}
-    current = edition(
-        asked, reads.state(published, DAILY), [published.customers], [*parts.values()], "dates", limit, before
-    )
-    if current.held_by(asked):
-        return Answer(current, None)
+    published, user = reads.own(asked)
+    parts = published.before(before)
+    current = _edition(reads, asked, published, parts, "dates", limit, before)
+    if (known := reads.known(asked, current)) is not None:
+        return known
     found = _dates(reads, user, parts, limit + 1)
     shown = found[:limit]
     more = len(found) > limit
     body = ReportDates(
         user=user,
         reports=shown,
-        next="/api/reports?" + urlencode({"limit": limit, "before": shown[-1].date}) if more else None,
+        next=_next_page(limit, shown[-1].date, current) if more else None,
         publication=current.publication,
         freshness=current.freshness,
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
 def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
     """One day of the caller, and the hours that this day's report was made from."""
-    published = reads.follower.published()
-    user = reads.customers.own(published.customers.build_id, asked.caller)
+    published, user = reads.own(asked)
     parts = published.between(day, day)
     current = _edition(reads, asked, published, parts, "day", day)
-    if current.held_by(asked) and parts:
-        return Answer(current, None)
+    if parts and (known := reads.known(asked, current)) is not None:
+        return known
     rows = list(_days(reads, user, parts))
     if not rows:
         raise NotFound("You have no report for this day.")
@@ -187,13 +114,19 @@ def day_report(reads: Reads, asked: Asked, day: date) -> Answer[DayReport]:
         publication=current.publication,
         freshness=current.freshness,
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
 def _edition(
     reads: Reads, asked: Asked, published: Published, parts: dict[date, Publication], question: str, *given: Any
 ) -> Edition:
-    return edition(asked, reads.state(published, DAILY), [published.customers], [*parts.values()], question, *given)
+    state = reads.state(asked, published, DAILY)
+    return edition(asked, state, [published.customers], [*parts.values()], question, *given)
+
+
+def _next_page(limit: int, before: date, current: Edition) -> str:
+    # As of the same publication, so that all pages are of one moment.
+    return "/api/reports?" + urlencode({"limit": limit, "before": before, "as_of": current.publication.as_of})
 
 
 def _days(reads: Reads, user: User, parts: dict[date, Publication]) -> Iterable[ProsthesisDay]:
@@ -203,6 +136,8 @@ def _days(reads: Reads, user: User, parts: dict[date, Publication]) -> Iterable[
         rows = warehouse.rows(
             "reads/days_of_user", user_id=user.user_id, since=min(parts), until=max(parts), builds=_builds(parts)
         )
+    rows.sort(key=lambda row: row[1])
+    rows.sort(key=lambda row: row[0], reverse=True)
     return (ProsthesisDay(*row) for row in rows)
 
 

@@ -1,12 +1,9 @@
-"""The application: settings in, routes out.
-
-granian --interface asgi --factory api.app:create_app
-"""
+"""The application: settings in, routes out. `reports-api` (stack/serve_api.py) has granian serve `create_app`."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Response, Router
 from litestar.datastructures import ResponseHeader, State
@@ -15,16 +12,24 @@ from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from api import aggregates, events, health, refresh, reports, totals
-from api.answers import CONNECTIONS, Reads
-from api.auth import PUBLIC, Authentication, TokenCheck
+from api.auth import PUBLIC, Authentication, TokenCheck, keys_are_late
+from api.compression import Compressed
 from api.deadline import Deadline
 from api.docs import PlainPage
-from api.errors import exception_handlers, mark_response
+from api.errors import exception_handlers
 from api.freshness import Clock, utc_now
 from api.keys import read_keys
+from api.limits import Shedding
+from api.rate import Shares, Sharing
+from api.reads import CONNECTIONS, Reads
 from api.refreshes import Refreshes
+from api.remembered import Remembering
+from api.tokens import Tokens
+from api.watch import gauges
+from api.watch.watching import Watching
 from resources.settings import Settings, read_settings
 
 WAIT_SECONDS = 1.8
@@ -33,6 +38,25 @@ DAGSTER_WAIT_SECONDS = 1.5
 """The same for Dagster."""
 
 _OWN_STYLE_ONLY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+class Served(Litestar):
+    """The application with the layers before it, which requests come through and the server's own events do not."""
+
+    layers: ASGIApp
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        """Answer, through the layers."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.layers(scope, cast("Receive", receive), cast("Send", send))
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, behind the layers."""
+        await super().__call__(scope, receive, send)
 
 
 def create_app() -> Litestar:
@@ -50,24 +74,63 @@ def build_app(
     """The application; it opens nothing before it starts. `now` tells how fresh answers are. Raises `SettingsError`."""
     keys = read_keys(settings)
     deadline = Deadline(seconds=wait_s, threads=CONNECTIONS)
+    # Apart from the others: whoever sends tokens of keys that nobody knows occupies no thread that reports are read by.
+    fetching = Deadline(seconds=wait_s, threads=2, late=keys_are_late)
     reads = Reads(settings, deadline, now)
     refreshes = Refreshes(settings, wait_s=dagster_wait_s)
-    return Litestar(
+    tokens = Tokens(keys, remembered_s=settings.reports_cache_ttl)
+    app = Served(
         route_handlers=[reports.routes, events.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "refreshes": Provide(lambda: refreshes, sync_to_thread=False),
         },
-        middleware=[DefineMiddleware(Authentication, check=TokenCheck(settings), keys=keys, deadline=deadline)],
+        middleware=[
+            DefineMiddleware(Authentication, check=TokenCheck(settings), keys=keys, tokens=tokens, deadline=fetching),
+            *_sharing(settings),
+        ],
         exception_handlers=exception_handlers(),
-        before_send=[mark_response],
         on_startup=[reads.follower.start],
-        on_shutdown=[reads.close, refreshes.close],
+        on_shutdown=[reads.close, refreshes.close, fetching.close],
         openapi_config=_openapi(),
         state=State({"reads": reads}),
         logging_config=None,
         request_max_body_size=65_536,
     )
+    shedding = Shedding(Compressed(app.inside))
+    remembering = Remembering(
+        shedding,
+        tokens=tokens,
+        generations=reads.generations,
+        seconds=settings.reports_cache_ttl,
+    )
+    watching = Watching(
+        remembering,
+        settings,
+        [route.path_format for route in app.routes],
+        [
+            gauges.keys(keys),
+            gauges.publications(reads.follower),
+            gauges.memories({"responses": remembering.stats, "bodies": reads.bodies.stats}),
+            gauges.connections(lambda: (reads.pool.size - reads.pool.idle, reads.pool.idle)),
+            gauges.numbers(
+                {
+                    "reports_waiting_requests": lambda: deadline.waiting,
+                    "reports_shed_requests_total": lambda: shedding.shed + deadline.shed,
+                }
+            ),
+        ],
+    )
+    app.on_startup.append(watching.start)
+    app.on_shutdown.append(watching.stop)
+    app.layers = watching.layer
+    app.state["remembered"] = remembering
+    return app
+
+
+def _sharing(settings: Settings) -> list[DefineMiddleware]:
+    limit = settings.reports_rate_limit
+    return [DefineMiddleware(Sharing, shares=Shares(limit))] if limit else []
 
 
 def _openapi() -> OpenAPIConfig:

@@ -30,8 +30,9 @@ from api.examples import EXAMPLES
 from api.export.documents import document_of
 from api.export.formats import Format, chosen
 from api.export.response import file_response
+from api.snapshots import AS_OF, read_as_of
 
-_OF_ASKED = frozenset({"format", "sheet"})
+_OF_ASKED = frozenset({"format", "sheet", "as_of"})
 """The parameters that `asked` takes, for every route that depends on it."""
 
 AskedBy = Request[Caller, None, Any]
@@ -50,6 +51,16 @@ SheetName = Annotated[
         name="sheet",
         description="Which table a CSV or Parquet file holds; else the first",
         schema_extra={"one_of": None, "type": "string"},
+    ),
+]
+AsOfText = Annotated[
+    str | None,
+    QueryParameter(
+        description=(
+            "`publication.as_of` of an answer: it is read again, byte for byte, while what it was made from is retained"
+            " (a day by default; then the answer is a 410)"
+        ),
+        schema_extra={"one_of": None, "type": "string", "pattern": f"^{AS_OF}$"},
     ),
 ]
 
@@ -108,10 +119,14 @@ def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
         raise Invalid(*sorted(problems, key=lambda problem: problem.field))
 
 
-def asked(request: AskedBy, form: FormatWord = None, sheet: SheetName = None) -> Asked:
-    """Who asks, what that caller holds already, and which form is wanted. Raises `Invalid`, `NotAcceptable`."""
+def asked(request: AskedBy, form: FormatWord = None, sheet: SheetName = None, as_of: AsOfText = None) -> Asked:
+    """Who asks, what that caller holds already, which form is wanted, and as of when.
+
+    Raises `Invalid`, `NotAcceptable`.
+    """
     accept = ", ".join(request.headers.getall("accept", []))
-    return Asked(request.user, request.headers.get("if-none-match", ""), chosen(form, accept), sheet)
+    held = request.headers.get("if-none-match", "")
+    return Asked(request.user, held, chosen(form, accept), sheet, read_as_of(as_of) if as_of else None)
 
 
 ASKING = {"asking": Provide(asked, sync_to_thread=False)}

@@ -33,8 +33,9 @@ class JsonBody(MsgspecDTO[_Form]):
         handler_id: str,  # noqa: ARG003 - the struct is what is documented, whoever takes it
         schema_creator: Any,
     ) -> Reference | Schema:
-        """The struct's own schema."""
+        """The struct's own schema, which allows for no other fields."""
         found: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        schema_creator.schema_registry.get_schema_for_field_definition(field_definition).additional_properties = False
         return found
 
 

@@ -14,23 +14,32 @@ from litestar import Response
 from api import schemas
 from api.auth import Caller
 from api.export.formats import Format
-from api.published import watermark
+from api.published import newest, watermark
+from api.snapshots import AsOf
 from resources.freshness import State
-from resources.publications import EPOCH, Publication
+from resources.publications import Publication
 
-FORM = 3
+FORM = 4
 """Raised whenever the form of a body changes, so that tags of the form before match no more."""
 
 _Body = TypeVar("_Body")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Who asks, which editions that caller holds already (`If-None-Match`), and in which form the answer is wanted."""
+    """Who asks, which editions that caller holds already (`If-None-Match`), in which form the answer is wanted, and as
+    of which publication.
+    """
 
     caller: Caller
     held: str = ""
     form: Format = Format.JSON
     sheet: str | None = None
+    as_of: AsOf | None = None
+
+
+def holds(held: str, etag: str) -> bool:
+    """Whether `etag` is among the tags `held` (`If-None-Match`), compared weakly (RFC 9110, section 8.8.3.2)."""
+    return etag.removeprefix("W/") in {tag.strip().removeprefix("W/") for tag in held.split(",")}
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -40,21 +49,25 @@ class Edition(msgspec.Struct, frozen=True):
 
     etag: str
     last_modified: datetime
-    publication: schemas.Publication | None
+    publication: schemas.Publication
     freshness: schemas.Freshness
 
     def held_by(self, asked: Asked) -> bool:
         """Whether the caller has this edition (RFC 9110, section 13.1.2)."""
-        held = {tag.strip().removeprefix("W/") for tag in asked.held.split(",")}
-        return self.etag in held
+        return holds(asked.held, self.etag)
 
     def headers(self) -> dict[str, str]:
-        """For a body and for a 304 alike."""
+        """For a body and for a 304 alike.
+
+        The tag is a weak one: the same edition may be sent in several codings, and a file be written again otherwise
+        (RFC 9110, section 8.8.1).
+        """
         return {
-            "ETag": self.etag,
+            "ETag": f"W/{self.etag}",
             "Last-Modified": format_datetime(self.last_modified, usegmt=True),
             "Cache-Control": "private, no-cache",
-            "Vary": "Authorization, Accept",
+            "Vary": "Authorization, Accept, Accept-Encoding",
+            "As-Of": self.publication.as_of,
         }
 
 
@@ -78,22 +91,26 @@ def edition(
     """The edition of `question` with `parameters`, of these `parts` of a mart in such a `state` and of what is read
     `beside` them.
 
-    Publication and watermark are those of `parts`.
+    Its publication is the newest of all that is read, so that what was published until then is what it was read from.
+    The watermark is that of `parts`.
     """
-    newest = max(parts, key=lambda part: (part.published_at, part.build_id), default=None)
     read = [*beside, *parts]
+    last = newest(read)
     made_from = [part.build_id for part in read]
     wanted = [asked.form.value, asked.sheet, question, parameters]
     content = msgspec.json.encode([FORM, wanted, asked.caller.user_uuid, made_from, state])
     return Edition(
         etag=f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"',
-        last_modified=max((part.published_at for part in read), default=EPOCH).astimezone(UTC),
-        publication=_named(newest) if newest else None,
+        last_modified=last.published_at.astimezone(UTC),
+        publication=_named(last, state),
         freshness=schemas.Freshness(watermark=watermark(list(parts)), state=state),
     )
 
 
-def _named(publication: Publication) -> schemas.Publication:
+def _named(publication: Publication, state: State) -> schemas.Publication:
     return schemas.Publication(
-        id=str(publication.build_id), published_at=publication.published_at, run_id=publication.run_id
+        id=str(publication.build_id),
+        as_of=str(AsOf(publication.build_id, state)),
+        published_at=publication.published_at,
+        run_id=publication.run_id,
     )

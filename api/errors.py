@@ -2,12 +2,19 @@
 
 ReportsError                (resources.errors)
 ├── Refused                 this API's own; each knows its status, its title and what the caller can do
+│   ├── BodyBroken          400  the body did not come whole (api.limits)
 │   ├── Unauthenticated     401  no token, or one that is not taken
 │   ├── Forbidden           403  not the caller's, whether it exists or not
 │   ├── NotFound            404  the caller may see it, and it does not exist
 │   ├── NotAcceptable       406  no form of the answer that the caller takes (api.export.formats)
+│   ├── BodyLate            408  the body did not come in time (api.limits)
+│   ├── Gone                410  what was published then is not retained any more
+│   ├── TargetTooLong       414  path and query (api.limits)
 │   ├── NotJson             415  a body in another format
 │   ├── Invalid             422  parameters or fields, named
+│   ├── TooOften            429  the caller asks more than its share (api.rate)
+│   ├── HeadersTooLarge     431  too many of them, or too long (api.limits)
+│   ├── Overloaded          503  more is asked at once than can be answered in time (api.deadline)
 │   ├── KeysUnavailable     503  tokens cannot be verified at the moment
 │   └── RefreshAway         503  Dagster does not answer, or does not do what it is asked
 ├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
@@ -18,24 +25,27 @@ ReportsError                (resources.errors)
 from __future__ import annotations
 
 import logging
+import os
 import re
-import traceback
-import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
-from litestar.types import ExceptionHandlersMap, Message, Scope
+from litestar.types import ExceptionHandlersMap, HTTPScope, Scope, Send
+from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
 
+from api.watch.logs import place_of
 from resources.errors import NotPublished, ReportsError, WarehouseUnavailable
 
 PROBLEM_JSON = "application/problem+json"
+
+_ANY_WITH_TOKEN = (414, 429, 431, 503)
+_ANY_WITH_BODY = (408, 413)
 
 _log = logging.getLogger("api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -68,6 +78,10 @@ class Refused(ReportsError):
     headers: ClassVar[Mapping[str, str]] = {}
     errors: tuple[FieldProblem, ...] = ()
 
+    def said(self) -> dict[str, str]:
+        """Headers of the answer."""
+        return {"Cache-Control": "no-store", **self.headers}
+
 
 class Unauthenticated(Refused):
     """There is no token, or it is not taken."""
@@ -77,7 +91,11 @@ class Unauthenticated(Refused):
     def __init__(self, detail: str, *, presented: bool = True) -> None:
         """`presented` says whether there was a token at all (RFC 6750, section 3.1)."""
         super().__init__(detail)
-        self.challenge = 'Bearer error="invalid_token"' if presented else "Bearer"
+        self._challenge = 'Bearer error="invalid_token"' if presented else "Bearer"
+
+    def said(self) -> dict[str, str]:
+        """Headers of the answer, with the challenge."""
+        return {**super().said(), "WWW-Authenticate": self._challenge}
 
 
 class Forbidden(Refused):
@@ -90,6 +108,18 @@ class NotFound(Refused):
     """The caller may see it, and it does not exist."""
 
     status, kind, title = 404, "not-found", "Not found"
+
+
+class Gone(Refused):
+    """What was published then is not retained any more."""
+
+    status, kind, title = 410, "gone", "Retained no more"
+
+    def __init__(self) -> None:
+        """Say how to read what is published now."""
+        super().__init__(
+            "What this was read from then is not retained any more. Ask without as_of for what is published now."
+        )
 
 
 class NotJson(Refused):
@@ -149,7 +179,10 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """Answers of these statuses, for the OpenAPI document: problems, but for a 304."""
+    """Answers of these statuses, for the OpenAPI document: problems, but for a 304. What any request that needs a
+    token can be refused with, and any that has a body, comes along.
+    """
+    always = (*_ANY_WITH_TOKEN * (401 in statuses), *_ANY_WITH_BODY * (415 in statuses))
     return {
         status: ResponseSpec(
             Problem if status >= 400 else None,
@@ -157,39 +190,55 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
             description=HTTPStatus(status).phrase,
             media_type=PROBLEM_JSON,
         )
-        for status in statuses
+        for status in sorted({*statuses, *always})
     }
-
-
-async def mark_response(message: Message, scope: Scope) -> None:
-    """Every response names its request, and is not to be guessed at by a browser."""
-    if message["type"] == "http.response.start":
-        headers = MutableScopeHeaders.from_message(message)
-        headers["X-Request-Id"] = request_id(scope)
-        headers["X-Content-Type-Options"] = "nosniff"
 
 
 def request_id(scope: Scope) -> str:
     """The name of this request: the one that the caller gave it, where that is short and plain, or a new one."""
-    if "request_id" not in scope["state"]:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-        scope["state"]["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    return str(scope["state"]["request_id"])
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        given = ""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                given = value.decode("latin-1")
+                break
+        state["request_id"] = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    return str(state["request_id"])
+
+
+async def send_problem(scope: HTTPScope, send: Send, error: Refused) -> None:
+    """Answer with what `error` says, from outside of the framework: the document and headers that it has inside."""
+    await _send(scope, send, _problem(scope, error), error.said())
+
+
+async def send_failure(scope: HTTPScope, send: Send) -> None:
+    """Answer that it is our fault, from outside of the framework."""
+    await _send(scope, send, _plain(scope, 500), {"Cache-Control": "no-store"})
+
+
+async def _send(scope: HTTPScope, send: Send, problem: Problem, headers: Mapping[str, str]) -> None:
+    body = msgspec.json.encode(problem)
+    named = {**headers, "Content-Type": PROBLEM_JSON, "Content-Length": str(len(body))}
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    shown = b"" if scope["method"] == "HEAD" else body
+    await send(HTTPResponseStartEvent(type="http.response.start", status=problem.status, headers=encoded))
+    await send(HTTPResponseBodyEvent(type="http.response.body", body=shown, more_body=False))
 
 
 def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
-    headers = dict(error.headers)
-    if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = error.challenge
-    problem = Problem(
+    return _response(_problem(request.scope, error), error.said())
+
+
+def _problem(scope: Scope, error: Refused) -> Problem:
+    return Problem(
         type=f"urn:bionicpro:problem:{error.kind}",
         title=error.title,
         status=error.status,
         detail=str(error),
-        request_id=request_id(request.scope),
+        request_id=request_id(scope),
         errors=list(error.errors),
     )
-    return _response(problem, headers)
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -198,7 +247,7 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         return _refused(request, Invalid(*_field_problems(request, error)))
     if error.status_code >= 500:
         return _failed(request, error)
-    return _response(_plain(request, error.status_code), dict(error.headers or {}))
+    return _response(_plain(request.scope, error.status_code), dict(error.headers or {}))
 
 
 def _away(request: Request[Any, Any, Any], _: WarehouseUnavailable) -> Response[Problem]:
@@ -210,17 +259,20 @@ def _unpublished(request: Request[Any, Any, Any], _: NotPublished) -> Response[P
 
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    # Types and places only: a message may quote a person or a statement.
-    name = f"{type(error).__module__}.{type(error).__qualname__}"
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("request %s failed: %s at %s:%s", request_id(request.scope), name, place.filename, place.lineno)
-    return _response(_plain(request, 500), {})
+    log_failure(request.scope, error)
+    return _response(_plain(request.scope, 500), {})
 
 
-def _plain(request: Request[Any, Any, Any], status: int) -> Problem:
+def log_failure(scope: Scope, error: BaseException) -> None:
+    """Leave the type and place of an error in the log, and no more: a message may quote a person or a statement."""
+    known = {"request_id": request_id(scope)}
+    _log.error("request %s failed: %s", known["request_id"], place_of(error), extra={"known": known})
+
+
+def _plain(scope: Scope, status: int) -> Problem:
     phrase = HTTPStatus(status).phrase
     detail = "This is our fault; it is logged under the request id." if status >= 500 else f"{phrase}."
-    return Problem(type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id(request.scope))
+    return Problem(type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id(scope))
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Problem]:

@@ -38,7 +38,9 @@ _PROSTHESIS = schemas.ProsthesisReport(
     "5f0c7a1e-0d6b-4c39-9d0e-8f5f8a0d2b6c", "CHIP-0042", "hand", "Grip 2", **_FIGURES
 )
 _MADE: dict[str, Any] = {
-    "publication": schemas.Publication(id="7487251968819200001", published_at=_AT, run_id=_RUN),
+    "publication": schemas.Publication(
+        id="7487251968819200001", as_of="7487251968819200001", published_at=_AT, run_id=_RUN
+    ),
     "freshness": schemas.Freshness(watermark=_NEWEST, state=State.FRESH),
 }
 
@@ -54,7 +56,7 @@ _BODIES: list[msgspec.Struct] = [
     schemas.ReportDates(
         user=_USER,
         reports=[schemas.ReportDate(date=_LAST, prosthesis_model="Grip 2", movements=1200)],
-        next="/api/reports?limit=1&before=2026-07-02",
+        next="/api/reports?limit=1&before=2026-07-02&as_of=7487251968819200001",
         **_MADE,
     ),
     schemas.DayReport(

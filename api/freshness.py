@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from resources.freshness import WINDOWS, State, state
@@ -30,3 +30,14 @@ class Judge:
         """The worst state that any of `marts` is in."""
         now = self.now()
         return max((state(self._windows[mart], complete.get(mart), now) for mart in marts), key=_ORDER.index)
+
+    def states(self, complete: Mapping[str, datetime], moment: datetime) -> tuple[State, ...]:
+        """The state of every mart at `moment`."""
+        return tuple(state(window, complete.get(mart), moment) for mart, window in self._windows.items())
+
+    def flips(self, complete: Mapping[str, datetime]) -> Iterator[datetime]:
+        """The last instants at which marts that were complete then are fresh, and at which they are late."""
+        for mart, at in complete.items():
+            if mart in self._windows:
+                yield at + self._windows[mart].late_after
+                yield at + self._windows[mart].stale_after

@@ -10,10 +10,10 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from msgspec import Meta, structs
 
-from api.answers import Reads
 from api.auth import PUBLIC
 from api.errors import documented
-from api.published import Mart
+from api.follower import Mart
+from api.reads import Reads
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.freshness import State, reason
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from resources.settings import Settings
 FETCHES_PER_MINUTE = 2
 KEPT_SECONDS = 45
 """After this long a key set is fetched again, so that a key that the issuer took away is not trusted for long."""
+TRUSTED_SECONDS = 60
+"""After this long it is not trusted at all before it was fetched again, or its fetch has failed."""
 
 _MINUTE = 60.0
 _KEY_BITS = 2048
@@ -34,6 +37,9 @@ _log = logging.getLogger("api")
 
 class Keys(Protocol):
     """Where verification finds its keys."""
+
+    read_at: datetime | None
+    """When they were last read, UTC; `None` where they never are."""
 
     def find(self, kid: str | None) -> RSAPublicKey | None:
         """The key that a token names; `None` where it is not known (now)."""
@@ -50,6 +56,7 @@ class OneKey:
     """The only key of an issuer, whatever a token calls it."""
 
     known = True
+    read_at: datetime | None = None
 
     def __init__(self, text: str) -> None:
         """Read a PEM key, or the bare base64 of one. Raises `SettingsError`."""
@@ -77,9 +84,11 @@ class KeySet:
         """`read` fetches the key set; nothing is fetched yet."""
         self._read = read
         self._clock = clock
+        self.read_at: datetime | None = None
         self._keys: dict[str, RSAPublicKey] = {}
         self._fetched: deque[float] = deque(maxlen=FETCHES_PER_MINUTE)
         self._fetches = 0
+        self._seen_at: float | None = None
         self._fetching = threading.Lock()
 
     @property
@@ -88,28 +97,39 @@ class KeySet:
         return bool(self._keys)
 
     def find(self, kid: str | None) -> RSAPublicKey | None:
-        """The key of this `kid`; an old key set still answers, and is fetched again behind the caller's back."""
-        if self._fetched and self._clock() - self._fetched[-1] > KEPT_SECONDS and not self._fetching.locked():
+        """The key of this `kid`, the very same object as long as the issuer has it.
+
+        An old key set still answers, and is fetched again behind the caller's back; one that is too old does not.
+        """
+        if self._seen_at is None:
+            return None
+        age_s = self._clock() - self._seen_at
+        if age_s > KEPT_SECONDS and self._may_fetch() and not self._fetching.locked():
             threading.Thread(target=self.refresh, name="keys", daemon=True).start()
-        return self._keys.get(kid) if kid is not None else None
+        return self._keys.get(kid) if kid is not None and age_s <= TRUSTED_SECONDS else None
 
     def refresh(self) -> None:
         """Fetch the key set, one at a time; whoever waited for another's fetch makes do with that one."""
         fetches = self._fetches
         with self._fetching:
             if fetches == self._fetches and self._may_fetch():
-                self._fetched.append(self._clock())
+                began = self._clock()
+                self._fetched.append(began)
                 self._fetches += 1
                 self._fetch()
+                self._seen_at = began
 
     def _may_fetch(self) -> bool:
         return len(self._fetched) < FETCHES_PER_MINUTE or self._clock() - self._fetched[0] >= _MINUTE
 
     def _fetch(self) -> None:
         try:
-            self._keys = parse_key_set(self._read())
+            found = parse_key_set(self._read())
         except (OSError, httpx.HTTPError, ValueError, RecursionError) as error:
             _log.warning("the issuer's keys cannot be read: %s; the last good ones are kept", type(error).__name__)
+        else:
+            self.read_at = datetime.now(UTC)
+            self._keys = {kid: kept if (kept := self._keys.get(kid)) == key else key for kid, key in found.items()}
 
 
 def parse_key_set(text: bytes) -> dict[str, RSAPublicKey]:

@@ -9,12 +9,13 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from api.answers import Reads, day_report, period_summary, report_dates, user_reports
+from api.answers import day_report, period_summary, report_dates, user_reports
 from api.asking import ASKING, DAY, DataOperation, FirstDay, LastDay, in_form, known_parameters
-from api.customers import customer_key
+from api.customers import KEY, customer_key
 from api.edition import Asked
 from api.errors import documented
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS
+from api.reads import Reads
 from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
 
 
@@ -27,12 +28,17 @@ from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
     ),
     operation_class=DataOperation,
     response_description="The reports",
-    responses=documented(304, 401, 403, 404, 406, 422, 503),
+    responses=documented(304, 401, 403, 404, 406, 410, 422, 503),
 )
 async def reports_of_user(
     asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
-    user_id: Annotated[str, PathParameter(description="The customer's number in the CRM, or UUID at Keycloak")],
+    user_id: Annotated[
+        str,
+        PathParameter(
+            description="The customer's number in the CRM, or UUID at Keycloak", schema_extra={"pattern": KEY}
+        ),
+    ],
     since: FirstDay = None,
     until: LastDay = None,
 ) -> Response[UserReports]:
@@ -46,7 +52,7 @@ async def reports_of_user(
     description="Days on which the caller has a report, newest first, in pages: `next` names the following one.",
     operation_class=DataOperation,
     response_description="A page of days",
-    responses=documented(304, 401, 404, 406, 422, 503),
+    responses=documented(304, 401, 404, 406, 410, 422, 503),
 )
 async def own_report_dates(
     asking: NamedDependency[Asked],
@@ -70,7 +76,7 @@ async def own_report_dates(
     ),
     operation_class=DataOperation,
     response_description="The summary",
-    responses=documented(304, 401, 404, 406, 422, 503),
+    responses=documented(304, 401, 404, 406, 410, 422, 503),
 )
 async def own_summary(
     asking: NamedDependency[Asked],
@@ -88,7 +94,7 @@ async def own_summary(
     description="The caller's day (UTC): the summary over all prostheses, and the hours it was made from.",
     operation_class=DataOperation,
     response_description="The day",
-    responses=documented(304, 401, 404, 406, 422, 503),
+    responses=documented(304, 401, 404, 406, 410, 422, 503),
 )
 async def own_report(
     asking: NamedDependency[Asked],

@@ -32,6 +32,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """The newest publication that an answer was made from."""
 
     id: Annotated[str, Meta(description="The build that it made current; a string, since it exceeds 2^53")]
+    as_of: Annotated[
+        str, Meta(description="Given as the parameter of this name, it has the answer read again as it is")
+    ]
     published_at: datetime
     run_id: Annotated[str, Meta(description="The Dagster run that made it")]
 
@@ -92,7 +95,7 @@ class UserReports(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     reports: list[ReportDay]
     summary: Metrics
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -103,7 +106,7 @@ class PeriodSummary(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     summary: Metrics
     prostheses: list[ProsthesisReport]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -125,7 +128,7 @@ class UserTotals(msgspec.Struct, frozen=True, kw_only=True):
     total_events: int
     total_duration: Annotated[int, Meta(description="Sum of the signals' durations, milliseconds")]
     prosthesis_stats: Annotated[list[TypeTotals], Meta(description="By type; a type without events is left out")]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -143,7 +146,7 @@ class ReportDates(msgspec.Struct, frozen=True, kw_only=True):
     user: User
     reports: list[ReportDate]
     next: Annotated[str | None, Meta(description="Where the next page is; null on the last one")]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -165,7 +168,7 @@ class DayReport(msgspec.Struct, frozen=True, kw_only=True):
     prosthesis_model: Annotated[str, Meta(description="Several models are joined by a comma")]
     summary: Metrics
     hourly_data: list[Hour]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -191,7 +194,7 @@ class DealPipeline(msgspec.Struct, frozen=True, kw_only=True):
     """The deals of the CRM by status and currency, in the order of these."""
 
     pipeline: list[DealStage]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 
@@ -210,7 +213,7 @@ class AuditActivity(msgspec.Struct, frozen=True, kw_only=True):
 
     period: Period
     activity: list[AuditCount]
-    publication: Publication | None
+    publication: Publication
     freshness: Freshness
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from api.answers import Reads
 from api.asking import ASKING, DataOperation, in_form, known_parameters
 from api.bodies import JsonBody
 from api.customers import customer_key
@@ -20,8 +19,12 @@ from api.edition import Answer, Asked, edition
 from api.errors import FieldProblem, Invalid, NotFound, documented
 from api.pieces import pieces
 from api.published import DAILY, EVENTS, Published
+from api.reads import Reads
 from api.schemas import TypeTotals, User, UserTotals
-from resources.publications import DAY, Publication, naive
+from resources.publications import DAY, EPOCH, Publication, naive
+
+_END = datetime(2149, 6, 6, tzinfo=UTC)
+"""The last day that the warehouse can count is the one before."""
 
 _Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -57,7 +60,7 @@ class TotalsForm(msgspec.Struct, frozen=True, kw_only=True):
     ),
     operation_class=DataOperation,
     response_description="The totals",
-    responses=documented(401, 403, 404, 406, 415, 422, 503),
+    responses=documented(401, 403, 404, 406, 410, 415, 422, 503),
 )
 async def totals_of_user(
     asking: NamedDependency[Asked],
@@ -74,13 +77,15 @@ def user_totals(
     reads: Reads, asked: Asked, wanted: int | UUID, since: datetime | None, until: datetime | None
 ) -> Answer[UserTotals]:
     """Totals of the events of one user in `[since, until)`, or of all kept history."""
-    published = reads.follower.published()
-    user = reads.customers.readable(published.customers.build_id, asked.caller, wanted)
-    since, until = _within_history(published, since, until)
-    parts = [part for at, part in _days(published).items() if at < until and since < at + DAY]
-    state = reads.state(published, DAILY, EVENTS)
-    current = edition(asked, state, [published.customers], parts, "totals", user.user_id, since, until)
-    found = _by_type(reads, published, user, since, until) if parts else []
+    published, user = reads.readable(asked, wanted)
+    since, until = _countable(since or EPOCH), _countable(until or _END)
+    # Up to the day of the last instant: the first one after the period may be another day's.
+    parts = published.between(since.date(), (until - datetime.resolution).date())
+    state = reads.state(asked, published, DAILY, EVENTS)
+    current = edition(asked, state, [published.customers], [*parts.values()], "totals", user.user_id, since, until)
+    if (known := reads.known(asked, current)) is not None:
+        return known
+    found = _by_type(reads, parts, user, since, until) if parts else []
     body = UserTotals(
         user_name=user.name,
         user_email=_email(reads, published, user),
@@ -90,11 +95,14 @@ def user_totals(
         publication=current.publication,
         freshness=current.freshness,
     )
-    return Answer(current, body)
+    return reads.kept(asked, current, body)
 
 
-def _by_type(reads: Reads, published: Published, user: User, since: datetime, until: datetime) -> list[TypeTotals]:
-    days = _days(published)
+def _by_type(
+    reads: Reads, parts: dict[date, Publication], user: User, since: datetime, until: datetime
+) -> list[TypeTotals]:
+    days = {datetime.combine(day, time(), UTC): part for day, part in parts.items()}
+    since, until = max(since, min(days)), min(until, max(days) + DAY)
     cut = pieces(since, until)
     whole = [at for at in cut.days if at in days]
     with reads.pool.connection() as warehouse:
@@ -133,17 +141,9 @@ def _totals(prosthesis_type: str, events: int, duration_ms: int, frequency_hz: i
     )
 
 
-def _within_history(published: Published, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    """The part of `[since, until)` that lies in the published days; where none does, nothing."""
-    days = _days(published)
-    first, end = min(days), max(days) + DAY
-    since = min(max(since or first, first), end).astimezone(UTC)
-    return since, max(since, min(until or end, end)).astimezone(UTC)
-
-
-def _days(published: Published) -> dict[datetime, Publication]:
-    """Publications by the first instant of their day."""
-    return {datetime.combine(day, time(), UTC): part for day, part in published.days.items()}
+def _countable(moment: datetime) -> datetime:
+    """The nearest instant of those that the warehouse has days for, in UTC."""
+    return min(max(moment, EPOCH), _END).astimezone(UTC)
 
 
 routes = Router("/", route_handlers=[totals_of_user], dependencies=ASKING, guards=[known_parameters], tags=["Reports"])

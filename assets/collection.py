@@ -7,7 +7,7 @@ import dagster as dg
 from assets import orphans
 from resources.dagster import WarehouseResource
 from resources.errors import NotPublished
-from resources.publications import first_build_id_at, naive
+from resources.publications import EPOCH, first_build_id_at, naive
 from resources.retention import expire
 from resources.warehouse import Warehouse
 
@@ -38,6 +38,8 @@ def purge(warehouse: Warehouse) -> int:
 def collect(warehouse: Warehouse, older_than: timedelta) -> None:
     """Remove builds that were superseded, or begun and never published, more than `older_than` ago."""
     bound = datetime.now(UTC) - older_than
+    # First, so that whoever reads an earlier publication meanwhile learns that it may not be whole any more.
+    warehouse.insert_rows("builds/collections", [(naive(bound), naive(EPOCH))])
     warehouse.run("builds/retained_builds", superseded_before=naive(bound))
     for table in _TABLES:
         warehouse.run("builds/collect", table=table, begun_before=first_build_id_at(bound))

@@ -10,7 +10,7 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import automation, day, durable, exports, fuzz, kill, latency, report, seeding, start
+from bench import api, automation, day, durable, exports, fuzz, kill, latency, leaks, report, seeding, start
 
 BENCHES = {
     "start": start,
@@ -23,6 +23,8 @@ BENCHES = {
     "kill": kill,
     "latency": latency,
     "automation": automation,
+    "leaks": leaks,
+    "api": api,
 }
 
 SIZED = {"exports": exports, "fuzz": fuzz}
@@ -33,10 +35,14 @@ def _measure(given: argparse.Namespace) -> dict[str, float]:
     match given.name:
         case "kill":
             return kill.measure(given.points)
+        case "leaks":
+            return leaks.measure(given.cases)
         case "latency":
             return latency.measure(given.arrivals)
         case "automation":
             return automation.measure(given.minutes)
+        case "api":
+            return api.measure(given.distinct)
     sized = SIZED.get(given.name)
     figures: dict[str, float] = sized.measure(given.rows or sized.ROWS) if sized else BENCHES[given.name].measure()
     return figures
@@ -51,8 +57,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--rows", type=int, help="of each file of exports; that the writers of fuzz commit")
     parser.add_argument("--points", type=int, default=kill.POINTS, help="of kill")
+    parser.add_argument("--cases", type=int, default=leaks.CASES, help="of leaks")
     parser.add_argument("--arrivals", type=int, default=latency.ARRIVALS, help="of latency")
     parser.add_argument("--minutes", type=float, default=automation.MINUTES, help="of automation, the last third quiet")
+    parser.add_argument("--distinct", type=int, default=api.DISTINCT, help="requests of api whose memory is measured")
     given = parser.parse_args()
     figures = _measure(given)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

@@ -161,6 +161,8 @@ def _keep(warehouse: Warehouse, table: str, settings: Settings) -> None:
 
 def _keep_from_now_on(warehouse: Warehouse, table: str, settings: Settings) -> None:
     """Change when rows go; publications of days that are to go at once go before them."""
+    # What expiring writes down goes there, and it may be made only after this.
+    warehouse.run("tables/0031_collections")
     retention.expire(warehouse, settings)
     _keep(warehouse, table, settings)
 

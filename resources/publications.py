@@ -55,22 +55,46 @@ def current(
 ) -> dict[datetime, Publication]:
     """Current publications of `mart` by segment, of the segments that begin in `[since, until)`, UTC."""
     found = warehouse.rows("reads/current_builds", mart=mart, since=naive(since), until=naive(until))
-    publications = (
-        Publication(
-            mart=mart,
-            segment=segment.replace(tzinfo=UTC),
-            build_id=build_id,
-            source_seq=source_seq,
-            rows=rows,
-            checksum=checksum,
-            watermark=watermark.replace(tzinfo=UTC),
-            inputs=tuple(inputs),
-            run_id=run_id,
-            published_at=published_at.replace(tzinfo=UTC),
-        )
-        for segment, build_id, source_seq, rows, checksum, watermark, inputs, run_id, published_at in found
-    )
+    publications = (_publication(mart, *row) for row in found)
     return {publication.segment: publication for publication in publications}
+
+
+def as_of(warehouse: Warehouse, marts: Iterable[str], moment: datetime) -> dict[str, dict[datetime, Publication]]:
+    """The publications of `marts` that were current at `moment`, by mart and, ascending, by segment.
+
+    Each is as it was published first. What was removed since is missing, and what it replaced may be in its place.
+    """
+    found: dict[str, dict[datetime, Publication]] = {mart: {} for mart in marts}
+    for row in warehouse.rows("reads/builds_as_of", marts=list(found), until=naive(moment)):
+        publication = _publication(*row)
+        found[publication.mart][publication.segment] = publication
+    return found
+
+
+def _publication(  # noqa: PLR0913, PLR0917 - a row
+    mart: str,
+    segment: datetime,
+    build_id: int,
+    source_seq: int,
+    rows: int,
+    checksum: int,
+    watermark: datetime,
+    inputs: Iterable[int],
+    run_id: str,
+    published_at: datetime,
+) -> Publication:
+    return Publication(
+        mart=mart,
+        segment=segment.replace(tzinfo=UTC),
+        build_id=build_id,
+        source_seq=source_seq,
+        rows=rows,
+        checksum=checksum,
+        watermark=watermark.replace(tzinfo=UTC),
+        inputs=tuple(inputs),
+        run_id=run_id,
+        published_at=published_at.replace(tzinfo=UTC),
+    )
 
 
 def publish(warehouse: Warehouse, builds: Iterable[Build], run_id: str) -> None:

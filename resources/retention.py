@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from resources.publications import naive
 from resources.settings import Settings
@@ -44,4 +45,7 @@ def expire(warehouse: Warehouse, settings: Settings) -> None:
     if settings.reports_retention_days:
         first_day = datetime.combine(settings.reports_first_day, time(), UTC)
         since = kept_since(settings)
-        warehouse.run("builds/expired", marts=list(MARTS), kept_since=naive(since), first_day=naive(first_day))
+        days: dict[str, Any] = {"marts": list(MARTS), "kept_since": naive(since), "first_day": naive(first_day)}
+        # First, so that whoever reads an earlier publication meanwhile learns that it may not be whole any more.
+        warehouse.run("builds/collections_expired", **days)
+        warehouse.run("builds/expired", **days)

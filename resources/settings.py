@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_database: str = "reports"
     clickhouse_user: str = "default"
     clickhouse_password: str = ""
+    clickhouse_reader_user: str = ""
+    """The account that the API reads with, see docs/reader.md; where there is none, it reads with the loader's."""
+    clickhouse_reader_password: str = ""
 
     crm_database_url: str = ""
     telemetry_database_url: str = ""
@@ -53,8 +56,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     reports_service_host: str = "127.0.0.1"
     reports_service_port: Port = 8087
+    reports_service_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """Processes that answer. Each remembers for itself: more of them on few cores read more and answer no faster."""
+    reports_service_stop_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
+    """For how long requests that are being answered may still take once the API is told to stop."""
+    reports_log_format: Literal["auto", "json", "text"] = "auto"
+    """The form of the API's log: by itself text in a terminal, and JSON elsewhere."""
+    reports_log_requests: bool = False
+    """Whether every request leaves a line in it, or only those that are refused, fail, or take a second."""
+    reports_metrics_token: str = ""
+    """Whoever bears it may read `GET /metrics`; where it is not set, whoever asks from this very machine may."""
+    prometheus_multiproc_dir: str = ""
+    """Where several workers lay their metrics for each other; by itself a temporary folder."""
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces are sent; none are made where neither this nor the next is set."""
+    otel_exporter_otlp_traces_endpoint: str = ""
     reports_cache_ttl: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
-    """For how many seconds the API remembers a customer that it looked up; 0 remembers none."""
+    """For how many seconds the API remembers an answer, a customer or a token, at most; 0 remembers nothing."""
+    reports_rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 600
+    """How many requests a minute each process of the API answers one caller; 0 counts none."""
     reports_jwks: str = ""
     """Where the issuer's public keys are: an http(s) address or a file."""
     keycloak_public_key: str = ""

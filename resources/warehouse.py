@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import select
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,14 +22,24 @@ from resources.sql import statement
 # It logs each failed connect with the address and a stack; the errors here say what a reader needs.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
+PINGED_AFTER_SECONDS = 30.0
+"""An idle connection is asked whether it lives after this long: a network may have dropped it without a word."""
+
 _AWAY = (errors.NetworkError, errors.SocketTimeoutError, errors.PartiallyConsumedQueryError, EOFError, OSError)
+
+_BUSY = {
+    errors.ErrorCodes.TIMEOUT_EXCEEDED,
+    errors.ErrorCodes.TOO_SLOW,
+    errors.ErrorCodes.MEMORY_LIMIT_EXCEEDED,
+    errors.ErrorCodes.TOO_MANY_SIMULTANEOUS_QUERIES,
+}
 
 
 class Warehouse:
     """One connection, not for several threads at once. After an error it reconnects by itself on the next call."""
 
-    def __init__(self, settings: Settings, *, timeout_s: float = 300) -> None:
-        """Connect lazily; `timeout_s` bounds the silence of the server during one call."""
+    def __init__(self, settings: Settings, *, timeout_s: float = 300, limits: Mapping[str, int] | None = None) -> None:
+        """Connect lazily; `timeout_s` bounds the server's silence during one call, `limits` what a read may take."""
         self._options = {
             "host": settings.clickhouse_host,
             "port": settings.clickhouse_port,
@@ -39,13 +51,23 @@ class Warehouse:
             "sync_request_timeout": min(2.0, timeout_s),
             "send_receive_timeout": timeout_s,
         }
-        self._reader = clickhouse_driver.Client(**self._options, settings={"server_side_params": True})
+        self._reader = clickhouse_driver.Client(
+            **self._options, settings={"server_side_params": True, **(limits or {})}
+        )
 
     @cached_property
     def _writer(self) -> clickhouse_driver.Client:
         """Sends numpy arrays, nine times as fast as Python lists; made late, because it loads pandas."""
         settings = {"use_numpy": True, "low_cardinality_allow_in_native_format": 0}
         return clickhouse_driver.Client(**self._options, settings=settings)
+
+    def glance(self) -> None:
+        """Find out before each question whether the server has closed the connection, without asking it.
+
+        The driver sends a ping before every question, and waits for the answer: a way there and back each time.
+        """
+        connection = self._reader.connection
+        connection.ping = _Glancing(connection)
 
     def rows(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows that `sql/{name}.sql` answers with. Raises `WarehouseUnavailable`, `WarehouseError`."""
@@ -114,14 +136,22 @@ class Warehouse:
 
 
 class WarehousePool:
-    """A bounded number of connections shared by the threads of a server."""
+    """A bounded number of connections shared by the threads of a server; one that was closed is opened anew."""
 
     def __init__(self, settings: Settings, *, size: int, timeout_s: float) -> None:
         """Hold at most `size` connections; `timeout_s` bounds the wait for one and the silence of the server."""
+        self.size = size
         self._timeout_s = timeout_s
         self._idle: queue.LifoQueue[Warehouse] = queue.LifoQueue()
         for _ in range(size):
-            self._idle.put(Warehouse(settings, timeout_s=timeout_s))
+            warehouse = Warehouse(settings, timeout_s=timeout_s)
+            warehouse.glance()
+            self._idle.put(warehouse)
+
+    @property
+    def idle(self) -> int:
+        """How many connections nobody uses at the moment."""
+        return self._idle.qsize()
 
     @contextmanager
     def connection(self) -> Iterator[Warehouse]:
@@ -141,6 +171,30 @@ class WarehousePool:
             self._idle.get_nowait().close()
 
 
+class _Glancing:
+    """In place of the driver's ping: it only asks the server after a long silence."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._ask = connection.ping
+        self._used_at = time.monotonic()
+
+    def __call__(self) -> bool:
+        """Whether the connection can be used; where it cannot, the driver opens it anew."""
+        now = time.monotonic()
+        silent_s, self._used_at = now - self._used_at, now
+        if not self._connection.socket or _readable(self._connection.socket.fileno()):
+            return False
+        return silent_s <= PINGED_AFTER_SECONDS or bool(self._ask())
+
+
+def _readable(descriptor: int) -> bool:
+    """Whether there is something to read, which between two questions can only be the end."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _sent(parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters as they are, but for instants: the driver would cut their microseconds off."""
     return {
@@ -158,6 +212,11 @@ def _readable_errors(name: str) -> Iterator[None]:
             raise WarehouseError(
                 f"ClickHouse's disk is full, so sql/{name}.sql was refused. Readers keep what they had; make room, and "
                 "the next run goes on from there."
+            ) from error
+        if error.code in _BUSY:
+            raise WarehouseUnavailable(
+                f"ClickHouse gave sql/{name}.sql up with error {error.code}: it took too long, or too much memory, or"
+                " too much else was asked at the time. Trying again later may help."
             ) from error
         raise WarehouseError(f"ClickHouse refused sql/{name}.sql with error {error.code}.") from error
     except _AWAY as error:

@@ -1,15 +1,16 @@
-"""The one account of the embedded ClickHouse, as the server's process and whoever configures it share it."""
+"""The accounts of the embedded ClickHouse, as the server's process and whoever configures it share them."""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from stack.home import write_secret
 
-_FILE = "account.json"
+_FILE = "accounts.json"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -23,11 +24,11 @@ class Account(msgspec.Struct, frozen=True):
         return hmac.compare_digest(f"{self.user}\0{self.password}".encode(), f"{user}\0{password}".encode())
 
 
-def write_account(folder: Path, account: Account) -> None:
-    """Put the account where the server's process finds it, for its owner's eyes only."""
-    write_secret(folder / _FILE, msgspec.json.encode(account).decode())
+def write_accounts(folder: Path, accounts: Sequence[Account]) -> None:
+    """Put the accounts where the server's process finds them, for its owner's eyes only."""
+    write_secret(folder / _FILE, msgspec.json.encode(accounts).decode())
 
 
-def read_account(folder: Path) -> Account:
-    """The account that the server in this folder was configured with."""
-    return msgspec.json.decode((folder / _FILE).read_bytes(), type=Account)
+def read_accounts(folder: Path) -> list[Account]:
+    """The accounts that the server in this folder was configured with."""
+    return msgspec.json.decode((folder / _FILE).read_bytes(), type=list[Account])

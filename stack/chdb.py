@@ -13,13 +13,14 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import clickhouse_driver
 import clickhouse_driver.errors
 
-from stack.account import Account, read_account
+from stack.account import Account, read_accounts
 from stack.front import Front
 from stack.hello import AUTHENTICATION_FAILED, UNKNOWN_DATABASE, Hello, refusal
 
@@ -76,18 +77,19 @@ class Engine(threading.Thread):
 
 
 class Doorkeeper:
-    """Refuses what would make the engine abort: another password than the account's, a database that is not there."""
+    """Refuses what would make the engine abort: a password that is no account's, a database that is not there."""
 
-    def __init__(self, account: Account, port: int) -> None:
-        """Ask the engine on `port`, as `account`, which databases there are."""
-        self._account = account
+    def __init__(self, accounts: Sequence[Account], port: int) -> None:
+        """Ask the engine on `port`, as the first of `accounts`, which databases there are."""
+        self._accounts = accounts
         self._port = port
         self._lock = threading.Lock()
         self._client = self._connect()
 
     def __call__(self, hello: Hello) -> bytes:
         """The packet to refuse this hello with, or nothing."""
-        if not self._account.admits(hello.user, hello.password):
+        # Every account is tried, so that it takes as long for any wrong password.
+        if not sum(account.admits(hello.user, hello.password) for account in self._accounts):
             return refusal(AUTHENTICATION_FAILED, f"{hello.user}: Authentication failed.")
         if hello.database and not self._exists(hello.database):
             return refusal(UNKNOWN_DATABASE, f"Database {hello.database} does not exist.")
@@ -109,9 +111,8 @@ class Doorkeeper:
         return bool(answer[0][0])
 
     def _connect(self) -> clickhouse_driver.Client:
-        return clickhouse_driver.Client(
-            "127.0.0.1", self._port, user=self._account.user, password=self._account.password
-        )
+        own = self._accounts[0]
+        return clickhouse_driver.Client("127.0.0.1", self._port, user=own.user, password=own.password)
 
 
 def main() -> None:
@@ -129,7 +130,7 @@ def main() -> None:
     threading.Thread(target=_await_end, args=(stdin, over), daemon=True).start()
     engine.start()
     engine.wait_until_listening()
-    doorkeeper = Doorkeeper(read_account(given.folder), engine.port)
+    doorkeeper = Doorkeeper(read_accounts(given.folder), engine.port)
     front = Front(given.port, engine.port, doorkeeper)
     threading.Thread(target=front.serve, daemon=True).start()
     while engine.is_alive() and not over.wait(0.2):

@@ -1,21 +1,24 @@
-"""Embedded ClickHouse: its configuration, its one account with a password, and the process that serves it."""
+"""Embedded ClickHouse: its configuration, its two accounts with passwords, and the process that serves it."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape
 
 import psutil
 
+from resources import reader
 from stack import probes
-from stack.account import Account, write_account
+from stack.account import Account, write_accounts
 from stack.home import Home, write_secret
 from stack.library import find_library
 from stack.parts import Part
 
 USER = "reports"
+READER = "reports_reader"
 
 _CONFIG = """<clickhouse>
   {own}<users_config>{folder}/users.xml</users_config>
@@ -23,6 +26,11 @@ _CONFIG = """<clickhouse>
   <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
   <max_connections>512</max_connections>
   <timezone>UTC</timezone>
+  <access_control_improvements>
+    <settings_constraints_replace_previous>true</settings_constraints_replace_previous>
+    <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+    <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+  </access_control_improvements>
 </clickhouse>
 """
 _SERVER_ONLY = """<path>{folder}/server/</path><tcp_port>{port}</tcp_port><listen_host>127.0.0.1</listen_host>
@@ -30,7 +38,15 @@ _SERVER_ONLY = """<path>{folder}/server/</path><tcp_port>{port}</tcp_port><liste
   """
 # `default` has no password, because the engine's own session has none to give. It can read nothing.
 _USERS = """<clickhouse>
-  <profiles><default/></profiles>
+  <profiles>
+    <default/>
+    <reader>
+{settings}
+      <constraints>
+{constraints}
+      </constraints>
+    </reader>
+  </profiles>
   <quotas><default/></quotas>
   <users>
     <default>
@@ -45,14 +61,26 @@ _USERS = """<clickhouse>
       <password_sha256_hex>{password_sha256}</password_sha256_hex>
       <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
     </{user}>
+    <{reader}>
+      <password_sha256_hex>{reader_sha256}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks><profile>reader</profile><quota>default</quota>
+      <grants>
+{grants}
+      </grants>
+    </{reader}>
   </users>
 </clickhouse>
 """
 
 
 def account(home: Home) -> Account:
-    """The account of this state folder."""
+    """The account of this state folder that may do anything."""
     return Account(USER, home.secret("clickhouse"))
+
+
+def reader_account(home: Home) -> Account:
+    """The account of this state folder that the API reads with."""
+    return Account(READER, home.secret("clickhouse-reader"))
 
 
 def installed() -> str | None:
@@ -60,9 +88,10 @@ def installed() -> str | None:
     return shutil.which("clickhouse")
 
 
-def part(home: Home, port: int) -> Part:
+def part(home: Home, port: int, databases: Sequence[str]) -> Part:
     """The server, listening on `port`: a `clickhouse` on PATH, else the engine library, fetched where it is missing.
 
+    In `databases` the reader may read, whether they are there yet or not.
     Raises `EngineUnavailable`.
     """
     if program := installed():
@@ -79,15 +108,42 @@ def part(home: Home, port: int) -> Part:
         command=command,
         port=port,
         probe=probes.clickhouse(host="127.0.0.1", port=port, user=login.user, password=login.password),
-        prepare=lambda: _configure(home, own, login),
+        prepare=lambda: _configure(home, own, databases),
     )
 
 
-def _configure(home: Home, own: str, login: Account) -> None:
+def _configure(home: Home, own: str, databases: Sequence[str]) -> None:
     folder = home.clickhouse
     # Half of what the machine has: PostgreSQL, Dagster and whoever owns the desk live here, too.
     memory_bytes = psutil.virtual_memory().total // 2
     write_secret(folder / "config.xml", _CONFIG.format(own=own, folder=escape(str(folder)), memory_bytes=memory_bytes))
-    digest = hashlib.sha256(login.password.encode()).hexdigest()
-    write_secret(folder / "users.xml", _USERS.format(user=login.user, password_sha256=digest))
-    write_account(folder, login)
+    login, reading = account(home), reader_account(home)
+    users = _USERS.format(
+        user=login.user,
+        password_sha256=_sha256(login.password),
+        reader=reading.user,
+        reader_sha256=_sha256(reading.password),
+        settings=_lines(f"<{name}>{value}</{name}>" for name, value in _READER_SETTINGS.items()),
+        constraints=_lines(_constraints()),
+        grants=_lines(f"<query>{escape(grant)}</query>" for name in databases for grant in reader.grants(name)),
+    )
+    write_secret(folder / "users.xml", users)
+    write_accounts(folder, [login, reading])
+
+
+_READER_SETTINGS = {**reader.FIXED, **{name: limit.value for name, limit in reader.LIMITS.items()}}
+
+
+def _constraints() -> Iterator[str]:
+    for name, limit in reader.LIMITS.items():
+        yield f"<{name}><min>1</min><max>{limit.most}</max><changeable_in_readonly/></{name}>"
+    for name in reader.FREE:
+        yield f"<{name}><changeable_in_readonly/></{name}>"
+
+
+def _lines(elements: Iterable[str]) -> str:
+    return "\n".join(f"        {element}" for element in elements)
+
+
+def _sha256(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from resources.settings import VARIABLES, Settings
+from resources.settings import SYNONYMS, VARIABLES, Settings
 from stack import clickhouse, issuer, ports, postgres, probes
 from stack.child import ROOT
 from stack.home import Home, write_secret
@@ -57,6 +57,8 @@ def settle(settings: Settings, home: Home, own: Embedded, listening: Mapping[str
         login = clickhouse.account(home)
         found |= {"clickhouse_host": _HOST, "clickhouse_port": listening["clickhouse"]}
         found |= {"clickhouse_user": login.user, "clickhouse_password": login.password}
+        reading = clickhouse.reader_account(home)
+        found |= {"clickhouse_reader_user": reading.user, "clickhouse_reader_password": reading.password}
     if own.postgres:
         for field, database in _DATABASES.items():
             if not getattr(settings, field):
@@ -72,6 +74,14 @@ def environment(settings: Settings) -> dict[str, str]:
     return {name: value.isoformat() if isinstance(value, date) else str(value) for name, value in values.items()}
 
 
+def api_environment(settings: Settings) -> dict[str, str]:
+    """The variables of the API: of accounts only the one that it reads with, also where this process was told more."""
+    untold = {"CRM_DATABASE_URL", "TELEMETRY_DATABASE_URL", "DAGSTER_DATABASE_URL", *SYNONYMS}
+    if settings.clickhouse_reader_user:
+        untold |= {"CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"}
+    return environment(settings) | dict.fromkeys(untold, "")
+
+
 def api_address(settings: Settings) -> str:
     """Where this machine reaches the API."""
     host = settings.reports_service_host
@@ -85,11 +95,12 @@ def parts(settings: Settings, home: Home, own: Embedded, listening: Mapping[str,
     if own.postgres:
         servers.append(postgres.part(home, listening["postgres"]))
     if own.clickhouse:
-        servers.append(clickhouse.part(home, listening["clickhouse"]))
+        servers.append(clickhouse.part(home, listening["clickhouse"], [settings.clickhouse_database]))
     arguments = ["--postgres-port", str(listening["postgres"])] if own.postgres else []
     prepare = _step("prepare", known, {server.name for server in servers}, *arguments)
     dagster = _dagster(settings, home, listening) if own.dagster else []
-    return [*servers, prepare, *dagster, _api(settings, known), *_first_steps(home, own, known, dagster)]
+    told = api_environment(settings) | {"PYTHONUNBUFFERED": "1"}
+    return [*servers, prepare, *dagster, _api(settings, told), *_first_steps(home, own, known, dagster)]
 
 
 _DATABASES = {"crm_database_url": "crm", "telemetry_database_url": "telemetry", "dagster_database_url": "dagster"}
@@ -112,14 +123,12 @@ def _step(name: str, known: dict[str, str], after: set[str], *arguments: str) ->
 
 
 def _api(settings: Settings, known: dict[str, str]) -> Part:
-    port = settings.reports_service_port
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
-    command += ["--host", settings.reports_service_host, "--port", str(port), "api.app:create_app"]
     return Part(
         name="api",
-        command=command,
+        # It finds all that it needs in the environment, as `reports-api` does anywhere else.
+        command=[sys.executable, "-m", "stack.serve_api"],
         environment=known,
-        port=port,
+        port=settings.reports_service_port,
         after=frozenset({"prepare"}),
         probe=probes.http(f"{api_address(settings)}/health/live"),
     )

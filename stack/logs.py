@@ -6,10 +6,23 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+import msgspec
+
 from stack.errors import StackError
 from stack.home import Home
 
 _PERIOD_S = 0.2
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What `api.watch.logs.JsonLines` writes."""
+
+    time: str
+    level: str
+    logger: str
+    message: str
+    error: str = ""
+    request_id: str = ""
 
 
 def end_of(home: Home, part: str, lines: int, *, follow: bool) -> Iterator[str]:
@@ -21,9 +34,27 @@ def end_of(home: Home, part: str, lines: int, *, follow: bool) -> Iterator[str]:
             f"There is no log of {part!r}. " + (f"There are: {known}." if known else "Nothing ran here yet.")
         )
     with path.open(encoding="utf-8", errors="replace") as file:
-        yield from deque(file, maxlen=lines)
+        begun = ""
+        for line in deque(file, maxlen=lines):
+            begun = "" if line.endswith("\n") else line
+            yield "" if begun and follow else readable(line)
         while follow:
-            if chunk := file.read():
-                yield chunk
-            else:
+            chunk = file.read()
+            if not chunk:
                 time.sleep(_PERIOD_S)
+            # A line may be read while it is written.
+            *whole, begun = (begun + chunk).splitlines(keepends=True) or [""]
+            if begun.endswith("\n"):
+                whole, begun = [*whole, begun], ""
+            yield from map(readable, whole)
+
+
+def readable(line: str) -> str:
+    """A line for people: one that is written for programs becomes what it says, any other stays as it is."""
+    try:
+        said = msgspec.json.decode(line, type=_Line)
+    except msgspec.DecodeError:
+        return line
+    error = f" [{said.error}]" if said.error else ""
+    request = f" request={said.request_id}" if said.request_id else ""
+    return f"{said.time} {said.level} {said.logger}: {said.message}{error}{request}\n"

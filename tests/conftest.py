@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, cycle, islice
 
 import pytest
 
@@ -18,10 +18,14 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+WAREHOUSES = [f"warehouse_{number}" for number in range(1, 201)]
+"""Databases of tests. The embedded server learns only when it starts which of them its reader may read."""
+
+
 @pytest.fixture(scope="session")
 def clickhouse() -> Iterator[ClickHouseServer]:
     """An embedded ClickHouse."""
-    with home_folder() as folder, clickhouse_server(folder) as server:
+    with home_folder() as folder, clickhouse_server(folder, WAREHOUSES) as server:
         yield server
 
 
@@ -41,11 +45,11 @@ def fresh_sources(postgres: PostgresServer) -> Callable[[], Sources]:
 @pytest.fixture(scope="session")
 def fresh_settings(fresh_sources: Callable[[], Sources], clickhouse: ClickHouseServer) -> Callable[[], Settings]:
     """Makes settings each time it is called: empty sources, and a warehouse database that is not there yet."""
-    made: list[str] = []
+    names = cycle(WAREHOUSES)
 
     def make() -> Settings:
         sources = fresh_sources()
-        made.append(f"warehouse_{len(made) + 1}")
+        there = clickhouse.databases()
         return Settings(
             crm_database_url=sources.crm_url,
             telemetry_database_url=sources.telemetry_url,
@@ -53,7 +57,9 @@ def fresh_settings(fresh_sources: Callable[[], Sources], clickhouse: ClickHouseS
             clickhouse_port=clickhouse.port,
             clickhouse_user=clickhouse.user,
             clickhouse_password=clickhouse.password,
-            clickhouse_database=made[-1],
+            clickhouse_reader_user=clickhouse.reader.user,
+            clickhouse_reader_password=clickhouse.reader.password,
+            clickhouse_database=next(name for name in islice(names, len(WAREHOUSES)) if name not in there),
             # The tests' days are fixed, and must not be let go one day.
             reports_retention_days=0,
         )
@@ -68,6 +74,8 @@ def empty_sources(fresh_sources: Callable[[], Sources]) -> Sources:
 
 
 @pytest.fixture
-def warehouse_settings(fresh_settings: Callable[[], Settings]) -> Settings:
-    """Settings that name empty sources, and a warehouse database that is not there yet."""
-    return fresh_settings()
+def warehouse_settings(fresh_settings: Callable[[], Settings], clickhouse: ClickHouseServer) -> Iterator[Settings]:
+    """Settings that name empty sources, and a warehouse database that is not there yet, nor after the test."""
+    settings = fresh_settings()
+    yield settings
+    clickhouse.drop(settings.clickhouse_database)

@@ -6,17 +6,19 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import clickhouse_driver
 import msgspec
 import psycopg
 from psycopg import sql
 
 from stack import clickhouse, ports, postgres, sources
+from stack.account import Account
 from stack.child import ROOT
 from stack.home import Home
 from stack.parts import Part
@@ -48,11 +50,25 @@ class ClickHouseServer(msgspec.Struct, frozen=True):
     port: int
     user: str
     password: str
+    reader: Account
     pid: int = 0
 
     def login(self) -> dict[str, Any]:
         """What `clickhouse_driver.Client` takes."""
         return {"host": "127.0.0.1", "port": self.port, "user": self.user, "password": self.password}
+
+    def databases(self) -> set[str]:
+        """The databases that are there."""
+        return {name for (name,) in self._ask("SELECT name FROM system.databases")}
+
+    def drop(self, database: str) -> None:
+        """Remove a database with all that is in it, where it is there."""
+        self._ask(f"DROP DATABASE IF EXISTS {database}")
+
+    def _ask(self, question: str) -> list[tuple[Any, ...]]:
+        with clickhouse_driver.Client(**self.login()) as client:
+            answer: list[tuple[Any, ...]] = client.execute(question)
+        return answer
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -129,11 +145,11 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def clickhouse_server(folder: Path) -> Iterator[ClickHouseServer]:
-    """An embedded ClickHouse."""
+def clickhouse_server(folder: Path, databases: Sequence[str] = ()) -> Iterator[ClickHouseServer]:
+    """An embedded ClickHouse; in `databases` its reader may read."""
     home = Home(folder)
     home.prepare()
     port = ports.choose({"clickhouse": 0})["clickhouse"]
     login = clickhouse.account(home)
-    with running(clickhouse.part(home, port), home) as process:
-        yield ClickHouseServer(port, login.user, login.password, process.pid)
+    with running(clickhouse.part(home, port, databases), home) as process:
+        yield ClickHouseServer(port, login.user, login.password, clickhouse.reader_account(home), process.pid)

@@ -21,7 +21,7 @@ def facts(document: Document) -> list[tuple[str, str]]:
         known.append(("Measured up to", _moment(document.watermark)))
     if document.publication:
         known += [
-            ("Publication", document.publication.id),
+            ("Publication", document.publication.as_of),
             ("Published at", _moment(document.publication.published_at)),
             ("Made by run", document.publication.run_id),
         ]

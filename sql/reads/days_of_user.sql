@@ -1,8 +1,9 @@
 -- What each prosthesis of one user did in each day of [since, until], in the builds that the caller read to be current.
 -- Sums and counts: means are derived last. The primary key (user_id, day, …) leaves a short range of each month to read.
 -- Rows are filtered after reading: what is left to read is so short that choosing what to read first (PREWHERE) takes longer than
--- reading it all, 12 ms against 5.5; and one thread is quicker than sharing out a few granules.
--- Grain: day, prosthesis_id; newest day first. Parameters: user_id; since, until (both included, UTC); builds.
+-- reading it all, 12 ms against 5.5; and one thread is quicker than sharing out a few granules. Most of what is left is planning: the
+-- analyzer of old plans so plain a question with a fifth less work, and the few rows are sorted by whoever asks.
+-- Grain: day, prosthesis_id; in no order. Parameters: user_id; since, until (both included, UTC); builds.
 SELECT
     day,
     prosthesis_id,
@@ -27,5 +28,4 @@ FROM user_daily_reports_builds
 WHERE user_id = {user_id:UInt64}
   AND day BETWEEN {since:Date} AND {until:Date}
   AND build_id IN {builds:Array(UInt64)}
-ORDER BY day DESC, prosthesis_id
-SETTINGS optimize_move_to_prewhere = 0, max_threads = 1
+SETTINGS optimize_move_to_prewhere = 0, max_threads = 1, enable_analyzer = 0

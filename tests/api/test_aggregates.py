@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.answers import STREAMS
+from api.reads import STREAMS
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
 from tests.api.world import ADA_UUID, CUSTOMERS, NOBODY_UUID, Issuer, Marts, worn
@@ -140,7 +140,7 @@ def test_more_files_than_can_be_read_at_a_time_are_refused_until_one_is_done(
 ) -> None:
     builds = [part.build_id for part in client.app.state.reads.follower.aggregates().audit.values()]
     taken = [
-        client.app.state.reads.stream("reads/audit_of_days", since=FIRST, until=SECOND, builds=builds)
+        client.app.state.reads.stream("reads/audit_of_days", None, since=FIRST, until=SECOND, builds=builds)
         for _ in range(STREAMS)
     ]
     first_rows = [next(rows) for rows in taken]
@@ -179,7 +179,7 @@ def test_an_edition_that_the_caller_holds_is_not_sent_again(client: Client, mana
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
     assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization, Accept"
+    assert first.headers["Vary"] == "Authorization, Accept, Accept-Encoding"
     assert first.headers["Last-Modified"] == again.headers["Last-Modified"]
 
 

@@ -114,7 +114,7 @@ def test_the_documentation_shows_every_route_parameter_and_answer(away: Client) 
         for parameter in operation.get("parameters", []):
             assert f"<td>{parameter['name']}</td>" in page
     assert set(document["paths"]["/reports/{user_id}"]["get"]["responses"]) == {
-        *("200", "304", "401", "403", "404", "406", "422", "503")
+        *("200", "304", "401", "403", "404", "406", "410", "414", "422", "429", "431", "503")
     }
 
 

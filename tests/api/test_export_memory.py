@@ -61,7 +61,7 @@ import os
 import sys
 from uuid import UUID
 from api.aggregates import audit_activity
-from api.answers import Reads
+from api.reads import Reads
 from api.asking import in_form
 from api.auth import Caller
 from api.deadline import Deadline

@@ -42,7 +42,9 @@ NOTHING: dict[str, Any] = {**sample.NOTHING}
 
 HOSTILE = "=cmd|' /C calc'!A0 Пётр Ёлкин #import \"x\" $x^2$ \\ <b>"
 PUBLISHED_AT = datetime(2026, 7, 3, 4, 5, 6, 789, tzinfo=UTC)
-PUBLICATION = Publication(id="9123456789012345678", published_at=PUBLISHED_AT, run_id="run-2026-07-02")
+PUBLICATION = Publication(
+    id="9123456789012345678", as_of="9123456789012345678", published_at=PUBLISHED_AT, run_id="run-2026-07-02"
+)
 FRESHNESS = Freshness(watermark=datetime(2026, 7, 2, 20, tzinfo=UTC), state=State.FRESH)
 USER = User(user_id=ADA, user_uuid=ADA_UUID, name=HOSTILE)
 PROSTHESES = [
@@ -64,7 +66,6 @@ EMPTY = msgspec.structs.replace(
     REPORTS,
     reports=[],
     summary=Metrics(**NOTHING),
-    publication=None,
     freshness=Freshness(watermark=None, state=State.STALE),
 )
 DAY = DayReport(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.published import Follower
+from api.follower import Follower
+from api.memory import Memory
 from resources.freshness import WINDOWS, Window
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
@@ -113,7 +114,9 @@ def test_a_state_that_holds_is_answered_from_memory_and_one_that_does_not_is_ans
     found = []
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(standing.app.state.reads, "pool", None)  # whoever asks the warehouse now fails
+        # Whoever asks the warehouse now fails, and no body is remembered from the tests before.
+        patch.setattr(standing.app.state.reads, "pool", None)
+        patch.setattr(standing.app.state.reads, "bodies", Memory(seconds=0, most_bytes=0, largest_bytes=0))
         for clock.now, _ in turns(WINDOWS[mart]):
             found.append(standing.get(path, headers=held).status_code)
 

@@ -177,10 +177,10 @@ def test_a_warehouse_that_goes_away_is_503_and_comes_back_by_itself(
 
     connection._reader.disconnect()
     connection._reader.connection.hosts = type(reachable)([("127.0.0.1", closed_port)])
-    assert client.get(path, headers=issuer.authorization()).status_code == 503
+    assert client.get(f"{path}?from=2026-06-30", headers=issuer.authorization()).status_code == 503
 
     connection._reader.connection.hosts = reachable
-    assert client.get(path, headers=issuer.authorization()).status_code == 200
+    assert client.get(f"{path}?from=2026-06-30", headers=issuer.authorization()).status_code == 200
 
 
 def test_nobody_waits_longer_than_the_deadline_even_where_the_work_goes_on() -> None:

@@ -33,6 +33,7 @@ def test_the_reports_of_a_period_have_the_figures_of_their_rows(
     assert body["summary"] == BOTH_DAYS
     assert body["publication"] == {
         "id": str(newest.build_id),
+        "as_of": f"{newest.build_id}.stale",
         "published_at": newest.published_at.isoformat().replace("+00:00", "Z"),
         "run_id": "run-2026-07-02",
     }
@@ -97,7 +98,10 @@ def test_a_period_without_reports_is_empty(client: Client, ada: dict[str, str]) 
     body = client.get(f"/reports/{ADA}?from=2020-01-01&to=2020-01-31", headers=ada).json()
 
     assert (body["reports"], body["summary"]) == ([], NOTHING)
-    assert (body["publication"], body["freshness"]) == (None, {"watermark": None, "state": "stale"})
+    assert (body["publication"]["run_id"], body["freshness"]) == (
+        "customers-run",
+        {"watermark": None, "state": "stale"},
+    )
 
 
 @pytest.mark.parametrize("day", ["2020-01-01", "2026-07-03", "9999-12-31", "0001-01-01"])
@@ -151,7 +155,8 @@ def test_days_with_a_report_come_in_pages_newest_first(
 
     expected = [str(day) for number, day in enumerate(days) if number != 3][::-1]
     assert [[day["date"] for day in page["reports"]] for page in pages] == [expected[:2], expected[2:4], expected[4:]]
-    assert pages[0]["next"] == f"/api/reports?limit=2&before={expected[1]}"
+    as_of = pages[0]["publication"]["as_of"]
+    assert pages[0]["next"] == f"/api/reports?limit=2&before={expected[1]}&as_of={as_of}"
     assert list(pages[0]) == ["user", "reports", "next", "publication", "freshness"]
     assert pages[0]["reports"][0] == {"date": expected[0], "prosthesis_model": "Arc, Grip 2", "movements": 8}
     assert client.get("/api/reports", headers=ada).json()["reports"] == [

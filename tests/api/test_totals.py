@@ -105,6 +105,7 @@ def test_the_body_has_the_names_of_the_service_it_replaces_and_the_publication_i
         ],
         "publication": {
             "id": str(newest.build_id),
+            "as_of": f"{newest.build_id}.stale",
             "published_at": newest.published_at.isoformat().replace("+00:00", "Z"),
             "run_id": "run-2026-10-01",
         },
@@ -223,7 +224,7 @@ def test_totals_say_how_they_may_be_kept_and_are_always_answered_in_full(client:
     assert (again.status_code, again.content, again.headers["ETag"]) == (200, first.content, first.headers["ETag"])
     assert other.headers["ETag"] != first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization, Accept"
+    assert first.headers["Vary"] == "Authorization, Accept, Accept-Encoding"
 
 
 NOON = "2026-10-01T12:00:00Z"

@@ -185,6 +185,11 @@ class Marts:
         """The current publication of a day of reports."""
         return publications.current(self.warehouse, "user_daily_reports")[datetime.combine(day, clock_time(), UTC)]
 
+    def query(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """What the warehouse answers."""
+        found: list[tuple[Any, ...]] = self._client.execute(sql, parameters)
+        return found
+
     def close(self) -> None:
         self.warehouse.close()
         self._client.disconnect()

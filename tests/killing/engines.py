@@ -38,7 +38,7 @@ class Engines:
         hasty = msgspec.structs.replace(pg, command=[*pg.command, "--fsync=off"])
         self._parts: dict[Engine, Part] = {
             "postgres": hasty,
-            "clickhouse": clickhouse.part(self._home, chosen["clickhouse"]),
+            "clickhouse": clickhouse.part(self._home, chosen["clickhouse"], [DATABASE]),
         }
         self._processes: dict[Engine, subprocess.Popen[bytes]] = {}
         self._running: dict[Engine, ExitStack] = {}

@@ -15,11 +15,12 @@ import msgspec
 from clickhouse_driver import errors
 
 from api import answers
-from api.answers import Reads
 from api.auth import Caller
 from api.deadline import Deadline
 from api.edition import Asked
 from api.errors import NotFound
+from api.reads import Reads
+from api.schemas import DayReport, UserReports
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.settings import Settings
 from tests.killing.states import NOTHING, Day, Rows, State, grouped, own
@@ -185,7 +186,9 @@ class Wearers(Reader):
 
     def __init__(self, settings: Settings, uuids: dict[int, UUID]) -> None:
         super().__init__()
-        self._reads = Reads(settings, Deadline(seconds=30, threads=1))
+        # Nothing is remembered: it is ClickHouse that is watched.
+        forgetful = msgspec.structs.replace(settings, reports_cache_ttl=0)
+        self._reads = Reads(forgetful, Deadline(seconds=30, threads=1))
         self._reads.follower.start()
         callers = [(user, Asked(caller=Caller(user_uuid=uuid))) for user, uuid in uuids.items()]
         self._callers = itertools.cycle(callers)
@@ -209,16 +212,18 @@ class Wearers(Reader):
 
     def _day(self, asked: Asked, day: date) -> object:
         try:
-            report = answers.day_report(self._reads, asked, day).content
+            answer: Any = answers.day_report(self._reads, asked, day)
         except NotFound:
             return None
+        report = msgspec.json.decode(answer.content, type=DayReport)
         hours = tuple(
             (hour.hour.replace(tzinfo=None), hour.movements_count, hour.error_count) for hour in report.hourly_data
         )
         return ((report.summary.movements, report.summary.uptime_hours, report.summary.errors), hours)
 
     def _period(self, user: int, asked: Asked) -> dict[date, tuple[int, int, int]]:
-        report = answers.user_reports(self._reads, asked, user, DAYS[0], DAYS[-1]).content
+        answer: Any = answers.user_reports(self._reads, asked, user, DAYS[0], DAYS[-1])
+        report = msgspec.json.decode(answer.content, type=UserReports)
         return {each.date: (each.movements, each.uptime_hours, each.errors) for each in report.reports}
 
 

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from resources.reader import as_reader
 from resources.settings import Settings, read_settings
 from stack import clickhouse
 from stack.home import Home
-from stack.lineup import embedded, environment, parts, settle
+from stack.lineup import api_environment, embedded, environment, parts, settle
 from stack.parts import only
 from stack.ports import choose
 
@@ -67,6 +68,26 @@ def test_the_parts_read_the_very_settings_that_were_settled(home: Home) -> None:
     assert read_settings(environment(settings)) == settings
 
 
+@pytest.mark.parametrize(
+    "given", [{}, DATABASES | CLICKHOUSE | {"CLICKHOUSE_READER_USER": "r"}], ids=["embedded", "given"]
+)
+def test_the_api_is_told_of_no_account_but_the_one_that_it_reads_with(home: Home, given: dict[str, str]) -> None:
+    _, settings = lineup(home, given)
+    told = api_environment(settings)
+    untold = ("CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD", "REPORTS_DATABASE_URL", *DATABASES)
+    # Empty, not left out: a process gets the variables of the one that starts it, too.
+    assert [told[name] for name in untold] == [""] * len(untold)
+    reading, known = as_reader(read_settings(told)), as_reader(settings)
+    assert reading.clickhouse_user == known.clickhouse_user != settings.clickhouse_user
+    assert reading.clickhouse_password == known.clickhouse_password
+    assert reading.dagster_webserver_url == settings.dagster_webserver_url
+
+
+def test_without_a_reader_the_api_reads_with_the_account_there_is(home: Home) -> None:
+    _, settings = lineup(home, DATABASES | CLICKHOUSE)
+    assert api_environment(settings)["CLICKHOUSE_USER"] == CLICKHOUSE["CLICKHOUSE_USER"]
+
+
 def test_the_demo_data_is_made_once(home: Home) -> None:
     home.filled.touch()
     names, _ = lineup(home, {})
@@ -79,7 +100,7 @@ def test_no_secret_stands_on_a_command_line(home: Home) -> None:
     listening = choose(dict.fromkeys(own.wanted_ports({}, settings), 0))
     settled = settle(settings, home, own, listening)
     words = [word for part in parts(settled, home, own, listening) for word in part.command]
-    secrets = [home.secret("postgres"), home.secret("clickhouse")]
+    secrets = [home.secret(name) for name in ("postgres", "clickhouse", "clickhouse-reader")]
     assert not [word for word in words for secret in secrets if secret in word]
 
 
@@ -106,7 +127,7 @@ def test_a_clickhouse_on_path_is_used_instead_of_the_engine(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    part = clickhouse.part(home, 19999)
+    part = clickhouse.part(home, 19999, ["reports"])
     assert part.prepare is not None
     part.prepare()
 
