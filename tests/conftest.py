@@ -11,6 +11,18 @@ from resources.settings import Settings
 from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_server, home_folder, postgres_server
 
 
+_LONGEST = ("stack", "test_kills", "test_as_of", "test_refresh", "test_export_memory", "test_reconciliation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each file run by one process, and all that need the whole stack by the same; what takes longest begins."""
+    group = {item: "stack" if "started" in getattr(item, "fixturenames", ()) else item.path.stem for item in items}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group[item]))
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(group[item], len(order)))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """An embedded PostgreSQL."""
