@@ -10,7 +10,6 @@ import pytest
 from resources.settings import Settings
 from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_server, home_folder, postgres_server
 
-
 _LONGEST = ("stack", "test_kills", "test_as_of", "test_refresh", "test_export_memory", "test_reconciliation")
 
 
