@@ -13,6 +13,7 @@ from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_
 _LONGEST = ("stack", "test_kills", "test_as_of", "test_refresh", "test_export_memory", "test_reconciliation")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have each file run by one process, and all that need the whole stack by the same; what takes longest begins."""
     group = {item: "stack" if "started" in getattr(item, "fixturenames", ()) else item.path.stem for item in items}
