@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from resources.settings import Settings
 from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_server, home_folder, postgres_server
@@ -13,14 +16,26 @@ from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_
 _LONGEST = ("stack", "test_kills", "test_as_of", "test_refresh", "test_export_memory", "test_reconciliation")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have each file run by one process, and all that need the whole stack by the same; what takes longest begins."""
-    group = {item: "stack" if "started" in getattr(item, "fixturenames", ()) else item.path.stem for item in items}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group[item]))
+    """What takes longest begins."""
     order = {name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(group[item], len(order)))
+    items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Have each file run by one process, and all that need the whole stack by the same."""
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log)
+
+
+def _group(nodeid: str) -> str:
+    name = Path(nodeid.partition("::")[0]).stem
+    return "stack" if name in {"test_whole", "test_whole_automation", "test_browser"} else name
 
 
 @pytest.fixture(scope="session")
