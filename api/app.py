@@ -21,7 +21,7 @@ from api.deadline import Deadline
 from api.docs import PlainPage
 from api.errors import exception_handlers
 from api.freshness import Clock, utc_now
-from api.keys import read_keys
+from api.keys import Keys, read_keys
 from api.limits import Shedding
 from api.rate import Shares, Sharing
 from api.reads import CONNECTIONS, Reads
@@ -97,35 +97,36 @@ def build_app(
         logging_config=None,
         request_max_body_size=65_536,
     )
+    remembering = _put_layers(app, settings, reads, deadline, keys, tokens)
+    app.state["remembered"] = remembering
+    return app
+
+
+def _put_layers(  # noqa: PLR0913, PLR0917 - each layer has its own
+    app: Served, settings: Settings, reads: Reads, deadline: Deadline, keys: Keys, tokens: Tokens
+) -> Remembering:
+    """Put the layers before the application, the outermost last; the one that remembers is returned."""
     shedding = Shedding(Compressed(app.inside))
     remembering = Remembering(
-        shedding,
-        tokens=tokens,
-        generations=reads.generations,
-        seconds=settings.reports_cache_ttl,
+        shedding, tokens=tokens, generations=reads.generations, seconds=settings.reports_cache_ttl
     )
-    watching = Watching(
-        remembering,
-        settings,
-        [route.path_format for route in app.routes],
-        [
-            gauges.keys(keys),
-            gauges.publications(reads.follower),
-            gauges.memories({"responses": remembering.stats, "bodies": reads.bodies.stats}),
-            gauges.connections(lambda: (reads.pool.size - reads.pool.idle, reads.pool.idle)),
-            gauges.numbers(
-                {
-                    "reports_waiting_requests": lambda: deadline.waiting,
-                    "reports_shed_requests_total": lambda: shedding.shed + deadline.shed,
-                }
-            ),
-        ],
-    )
+    told = [
+        gauges.keys(keys),
+        gauges.publications(reads.follower),
+        gauges.memories({"responses": remembering.stats, "bodies": reads.bodies.stats}),
+        gauges.connections(lambda: (reads.pool.size - reads.pool.idle, reads.pool.idle)),
+        gauges.numbers(
+            {
+                "reports_waiting_requests": lambda: deadline.waiting,
+                "reports_shed_requests_total": lambda: shedding.shed + deadline.shed,
+            }
+        ),
+    ]
+    watching = Watching(remembering, settings, [route.path_format for route in app.routes], told)
     app.on_startup.append(watching.start)
     app.on_shutdown.append(watching.stop)
     app.layers = watching.layer
-    app.state["remembered"] = remembering
-    return app
+    return remembering
 
 
 def _sharing(settings: Settings) -> list[DefineMiddleware]:

@@ -47,6 +47,20 @@ def measure(distinct: int = DISTINCT) -> dict[str, float]:
         next_step("ceiling")
         ceiling, trivial_ms = _ceiling(int(ours["bytes_of_a_report"]), ours["per_s"] / 2)
     return {
+        **_rates(ours, per_request, cold, shared),
+        **busy,
+        **memory,
+        "bytes_of_a_report": ours["bytes_of_a_report"],
+        "load_s_own_ceiling_per_s": round(ceiling),
+        "trivial_server_p99_ms_at_the_pace_of_remembered": round(trivial_ms, 2),
+    }
+
+
+def _rates(
+    ours: dict[str, float], per_request: float, cold: dict[str, float], shared: dict[str, float]
+) -> dict[str, float]:
+    """Ours beside the peers."""
+    return {
         "remembered_per_s": round(ours["per_s"]),
         "peer_client_per_request_per_s": round(per_request, 1),
         "peer_shared_client_per_s": round(shared["per_s"], 1),
@@ -63,11 +77,6 @@ def measure(distinct: int = DISTINCT) -> dict[str, float]:
         "held_304_to_remembered": round(ours["held_per_s"] / ours["per_s"], 2),
         "remembered_p99_ms_at_half_of_saturation": round(ours["p99_ms"], 2),
         "not_remembered_p99_ms_8_clients": round(cold["p99_ms"], 2),
-        **busy,
-        **memory,
-        "bytes_of_a_report": ours["bytes_of_a_report"],
-        "load_s_own_ceiling_per_s": round(ceiling),
-        "trivial_server_p99_ms_at_the_pace_of_remembered": round(trivial_ms, 2),
     }
 
 
