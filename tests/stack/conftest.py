@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -56,10 +57,9 @@ class Reports:
         assert state is not None
         return state
 
-    def processes(self) -> list[psutil.Process]:
-        """Every process of the stack but the supervisor, zombies left out."""
-        found = psutil.Process(self.state.pid).children(recursive=True)
-        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    def processes(self, named: str = "") -> list[psutil.Process]:
+        """Every process of the stack but the supervisor and zombies, or those with the argument `named`."""
+        return [child for child in psutil.Process(self.state.pid).children(recursive=True) if _lives(child, named)]
 
     def clear_up(self) -> None:
         """End whatever a failed test left running."""
@@ -119,6 +119,13 @@ def started() -> Iterator[Started]:
 def wait_until_gone(processes: list[psutil.Process]) -> None:
     """Return once none of these processes runs any more."""
     wait_until(lambda: all(_has_ended(process) for process in processes), "every process has ended")
+
+
+def _lives(process: psutil.Process, named: str) -> bool:
+    # It may end between two looks at it.
+    with suppress(psutil.NoSuchProcess):
+        return not _has_ended(process) and (not named or named in process.cmdline())
+    return False
 
 
 def _has_ended(process: psutil.Process) -> bool:

@@ -73,12 +73,9 @@ def test_a_guard_that_dies_is_replaced(reports: Reports) -> None:
     reports.succeed("up", "--detach", *FREE_PORTS, "--part=clickhouse")
     supervisor = psutil.Process(reports.state.pid)
 
-    def guards() -> list[psutil.Process]:
-        return [process for process in reports.processes() if guard_module.__file__ in process.cmdline()]
-
-    [first] = guards()
+    [first] = reports.processes(guard_module.__file__)
     first.kill()
-    wait_until(lambda: [guard for guard in guards() if guard.pid != first.pid], "there is another guard")
+    wait_until(lambda: set(reports.processes(guard_module.__file__)) - {first}, "there is another guard")
     everything = reports.processes()
     supervisor.kill()
     wait_until_gone(everything)
