@@ -24,6 +24,7 @@ ARRIVALS = 100
 _PAUSES_S = (6.0, 12.0)
 _LOOKED_EVERY_S = 0.1
 _PATIENCE_S = 120.0
+_IDLE_S = 60.0
 
 _WEARER = """
 SELECT customer_id, chip_id FROM crm.prostheses
@@ -38,6 +39,11 @@ VALUES (%s, %s, 'biceps', 40, 600, 0.5, 90, 0)
 _RUNS = """
 SELECT extract(epoch FROM create_timestamp AT TIME ZONE 'UTC')::float8, start_time, end_time
 FROM runs WHERE status = 'SUCCESS' ORDER BY id
+"""
+_IDLE_TICKS = """
+SELECT 1000 * ((tick_body::json->>'end_timestamp')::float8 - extract(epoch FROM timestamp AT TIME ZONE 'UTC')::float8)
+FROM job_ticks
+WHERE tick_body::json->>'job_name' = 'telemetry_arrival' AND status = 'SKIPPED' AND timestamp AT TIME ZONE 'UTC' > %s
 """
 
 
@@ -54,8 +60,14 @@ def measure(arrivals: int) -> dict[str, float]:
         stacks.reports("up", "--detach", *stacks.PORTS)
         try:
             settings = up.current(os.environ)[1]
+            wait_until_quiet(settings)
+            idle_ms = _idle_ticks_ms(settings)
             arrived = _arrive(settings, arrivals)
-            return _figures(arrived, list(_runs(settings)))
+            return _figures(arrived, list(_runs(settings))) | {
+                "ticks_with_nothing_to_do": len(idle_ms),
+                "tick_with_nothing_to_do_median_ms": round(statistics.median(idle_ms)),
+                "tick_with_nothing_to_do_most_ms": round(max(idle_ms)),
+            }
         finally:
             stacks.reports("down")
 
@@ -68,8 +80,15 @@ def wait_until_quiet(settings: Settings) -> None:
             time.sleep(1)
 
 
+def _idle_ticks_ms(settings: Settings) -> list[float]:
+    """How long the daemon took for each tick of the sensor while nothing arrived, as it wrote down itself."""
+    since = datetime.now(UTC)
+    time.sleep(_IDLE_S)
+    with psycopg.connect(settings.dagster_database_url) as dagster:
+        return [took_ms for (took_ms,) in dagster.execute(_IDLE_TICKS, (since,))]
+
+
 def _arrive(settings: Settings, count: int) -> list[Arrival]:
-    wait_until_quiet(settings)
     with psycopg.connect(settings.crm_database_url) as crm:
         user_id, chip = crm.execute(_WEARER).fetchone() or (0, "")
     day = datetime.now(UTC).date()
