@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets.lineage import column_lineage
-from resources.publications import DAY, EPOCH, Build, naive
+from resources.publications import EPOCH, Build, naive, segment_end
 from resources.settings import Settings
 from resources.sql import statement
 from resources.warehouse import Warehouse
@@ -16,7 +16,7 @@ from resources.warehouse import Warehouse
 Found = dg.AssetsDefinition | dg.AssetSpec
 
 _PREVIEWED = 24
-"""Builds that a preview is of: the newest, which are a day's hours, or fewer."""
+"""Builds that a preview is of: the newest, a day's hours at most."""
 
 _TAGS = {
     "crm_customers": {"domain": "crm", "pii": "direct"},
@@ -78,7 +78,7 @@ def _preview(warehouse: Warehouse, mart: str, builds: Sequence[Build]) -> str:
     known = {
         "builds": [build.build_id for build in looked_at],
         "since": naive(max(looked_at[0].segment, EPOCH)),
-        "until": naive(looked_at[-1].segment + DAY),
+        "until": naive(segment_end(mart, looked_at[-1].segment)),
     }
     table = warehouse.arrow(name, **{parameter: known[parameter] for parameter in statement(name).parameters})
     return _markdown(table.column_names, [list(row.values()) for row in table.to_pylist()])

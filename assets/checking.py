@@ -10,11 +10,11 @@ import msgspec
 
 from assets.counts import all_days, kept
 from assets.derived import chunks
-from assets.partitions import FIRST, LAST, ONLY, Window, midnight
+from assets.partitions import FIRST, LAST, ONLY, Window, midnight, noticed_until
 from resources import migrations
 from resources.freshness import WINDOWS, State, completeness, reason, state
 from resources.orchestrator import SNAPSHOTS
-from resources.publications import DAY, EPOCH, naive
+from resources.publications import DAY, EPOCH, naive, segment_end
 from resources.retention import MARTS as TELEMETRY
 from resources.settings import Settings
 from resources.sql import statement
@@ -50,6 +50,8 @@ class Scope(msgspec.Struct, frozen=True):
 
     segments: Window
     published_since: datetime
+    only_to_pass_on: bool = False
+    """Of events, those that no sums are made from yet."""
 
 
 def lately() -> Scope:
@@ -58,12 +60,17 @@ def lately() -> Scope:
 
 
 def of_run(mart: str, tags: Mapping[str, str]) -> Scope:
-    """The days that a run with these tags builds of `mart`, also those that it left as they were."""
+    """The days that a run with these tags builds of `mart`, also those that it left as they were.
+
+    A run that follows arrivals leaves most of its days alone. It looks at the events that it is about to make sums
+    from; those of a run that failed before it did so are among them.
+    """
     days = [tags.get(name, tags.get(ONLY)) for name in (FIRST, LAST)]
     if mart in SNAPSHOTS or days[0] is None or days[1] is None:
         return Scope(Window(EPOCH, EPOCH + DAY), EPOCH)
     first, last = (midnight(date.fromisoformat(day)) for day in days if day)
-    return Scope(Window(first, last + DAY), EPOCH)
+    follows = mart == "telemetry_events" and noticed_until(tags) is not None
+    return Scope(Window(first, last + DAY), EPOCH, only_to_pass_on=follows)
 
 
 class Checking:
@@ -96,7 +103,7 @@ class Checking:
             known = {
                 "builds": [build.build_id for build in chunk],
                 "since": naive(first),
-                "until": naive(last + DAY),
+                "until": naive(segment_end(self._mart, last)),
             }
             given = {parameter: known[parameter] for parameter in statement(file).parameters}
             [(wrong, of)] = self._warehouse.rows(file, **given)
@@ -105,13 +112,14 @@ class Checking:
 
     @cached_property
     def _builds(self) -> list[_Build]:
-        found = self._warehouse.rows(
-            "reads/builds_to_check",
-            mart=self._mart,
-            since=naive(self._scope.segments.since),
-            until=naive(self._scope.segments.until),
-            published_since=naive(self._scope.published_since),
-        )
+        bounds = {"since": naive(self._scope.segments.since), "until": naive(self._scope.segments.until)}
+        if self._scope.only_to_pass_on:
+            found = self._warehouse.rows("reads/builds_to_pass_on", **bounds)
+        else:
+            published_since = naive(self._scope.published_since)
+            found = self._warehouse.rows(
+                "reads/builds_to_check", mart=self._mart, **bounds, published_since=published_since
+            )
         return [_Build(segment.replace(tzinfo=UTC), build_id, rows) for segment, build_id, rows in found]
 
     def _reconciled(self) -> Looked:

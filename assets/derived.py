@@ -14,8 +14,8 @@ from resources.freshness import complete
 from resources.publications import EPOCH, Build, naive, publish
 from resources.warehouse import Warehouse
 
-CHUNK_EVENTS = 2_000_000
-"""Events that one step takes: memory stays bounded, and a run killed half-way has published what it finished."""
+CHUNK_ROWS = 2_000_000
+"""Rows that one step reads: memory stays bounded, and a run killed half-way has published what it finished."""
 
 Item = TypeVar("Item")
 
@@ -72,14 +72,14 @@ def complete_like(warehouse: Warehouse, mart: str, complete_at: datetime | None,
         complete(warehouse, [mart], complete_at)
 
 
-def chunks(items: Iterable[Item], events: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """`items` in order, in lists of about `CHUNK_EVENTS` events or fewer, none split."""
+def chunks(items: Iterable[Item], rows: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """`items` in order, in lists of about `CHUNK_ROWS` rows or fewer, none split."""
     chunk: list[Item] = []
     total = 0
     for item in items:
         chunk.append(item)
-        total += events(item)
-        if total >= CHUNK_EVENTS:
+        total += rows(item)
+        if total >= CHUNK_ROWS:
             yield chunk
             chunk, total = [], 0
     if chunk:

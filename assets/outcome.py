@@ -32,17 +32,21 @@ class Outcome(msgspec.Struct, kw_only=True):
     unknown_columns: list[str] = msgspec.field(default_factory=list)
     """Columns that the source has and nothing here reads."""
     builds: list[Build] = msgspec.field(default_factory=list)
+    """Those that were published anew."""
+    builds_kept: list[Build] = msgspec.field(default_factory=list)
     started: float = msgspec.field(default_factory=time.monotonic)
 
     def keep(self, build: Build) -> None:
         """Count a segment whose published build stays."""
         self.kept += 1
+        self.builds_kept.append(build)
         self._count(build)
 
     def rebuild(self, build: Build) -> None:
         """Count a segment that was published anew."""
         self.rebuilt += 1
         self.rows_rebuilt += build.rows
+        self.builds.append(build)
         self._count(build)
 
     def result(
@@ -56,7 +60,8 @@ class Outcome(msgspec.Struct, kw_only=True):
             context.log.warning(
                 f"The source has columns that are unknown here, and ignored: {numbers['unknown_columns']}"
             )
-        content = shown(warehouse, settings, mart, self.builds)
+        # Of what is new, where anything is: showing a day whole would take longer than building an hour of it.
+        content = shown(warehouse, settings, mart, self.builds or self.builds_kept)
         if context.assets_def.partitions_def is None:
             return dg.MaterializeResult(metadata=numbers | content | {"dagster/row_count": self.rows})
         for day in context.partition_keys:
@@ -82,7 +87,6 @@ class Outcome(msgspec.Struct, kw_only=True):
         return found
 
     def _count(self, build: Build) -> None:
-        self.builds.append(build)
         self.rows += build.rows
         self.rows_by_day[f"{build.segment:%Y-%m-%d}"] += build.rows
         if build.rows:

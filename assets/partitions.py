@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
@@ -16,6 +16,8 @@ FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_ra
 """Tags of a run of several days: the first and the last, both included."""
 ONLY = "dagster/partition"
 """Tag of a run of one day."""
+NOTICED_UNTIL = "reports/noticed_until"
+"""Tag of a run that follows arrivals: the instant up to which all that was committed had been noticed."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -46,6 +48,12 @@ def window_of(context: dg.AssetExecutionContext) -> Window:
     """The days that this run is to build: one partition, or a range of them in one run."""
     asked = context.partition_time_window
     return Window(asked.start.astimezone(UTC), asked.end.astimezone(UTC))
+
+
+def noticed_until(tags: Mapping[str, str]) -> datetime | None:
+    """The instant (UTC) up to which a run with these tags may take for known what has arrived; none of most runs."""
+    told = tags.get(NOTICED_UNTIL)
+    return datetime.fromisoformat(told) if told else None
 
 
 def kept_window(context: dg.AssetExecutionContext, settings: Settings) -> Window:

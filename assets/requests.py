@@ -14,7 +14,7 @@ import dagster as dg
 import msgspec
 
 from assets.checks import blocking_keys
-from assets.partitions import FIRST, LAST, ONLY
+from assets.partitions import FIRST, LAST, NOTICED_UNTIL, ONLY
 
 DAYS_AT_ONCE = 31
 RUNS_AT_ONCE = 4
@@ -47,16 +47,26 @@ class _Run(msgspec.Struct, frozen=True):
 
 
 def requests(
-    instance: dg.DagsterInstance, days: Mapping[date, Mapping[str, int]], marts: Sequence[str], now: datetime
+    instance: dg.DagsterInstance,
+    days: Mapping[date, Mapping[str, int]],
+    marts: Sequence[str],
+    now: datetime,
+    noticed_until: datetime | None = None,
 ) -> list[dg.RunRequest]:
-    """The runs of `marts` to ask for at `now`, given what makes each dirty day dirty (see `Dirt`)."""
+    """The runs of `marts` to ask for at `now`, given what makes each dirty day dirty (see `Dirt`).
+
+    Where all that was committed by `noticed_until` was noticed, they are told so: then they look at nothing else.
+    """
     under_way = _runs(instance, marts, _UNFINISHED)
     left = sorted((day for day in days if not _of(day, under_way)), reverse=True)
     ended = _ended(instance, marts, now) if left else []
     failed = {day: failures for day in left if (failures := _failures(day, ended))}
     asked = [(stretch, 0) for stretch in stretches(day for day in left if day not in failed)]
     asked += [((day, day), len(failures)) for day, failures in failed.items() if _retry_at(failures) <= now]
-    return [_request(stretch, attempt, _dirt(days, stretch), marts, now) for stretch, attempt in asked[:RUNS_AT_ONCE]]
+    told = {NOTICED_UNTIL: noticed_until.isoformat()} if noticed_until else {}
+    return [
+        _request(stretch, attempt, _dirt(days, stretch), marts, now, told) for stretch, attempt in asked[:RUNS_AT_ONCE]
+    ]
 
 
 def pause_ends(instance: dg.DagsterInstance, mart: str, day: date | None, now: datetime) -> datetime:
@@ -98,7 +108,9 @@ def _retry_at(failures: Sequence[_Run]) -> datetime:
     return failures[0].ended_at + min(_LONGEST_PAUSE, _PAUSE * (1 << min(len(failures) - 1, 16)))
 
 
-def _request(stretch: tuple[date, date], attempt: int, dirt: int, marts: Sequence[str], now: datetime) -> dg.RunRequest:
+def _request(  # noqa: PLR0913, PLR0917 - what a run is told
+    stretch: tuple[date, date], attempt: int, dirt: int, marts: Sequence[str], now: datetime, told: Mapping[str, str]
+) -> dg.RunRequest:
     first, last = stretch
     return dg.RunRequest(
         # A run that left its days as dirty as they were is asked for once an hour, and not again and again.
@@ -107,7 +119,7 @@ def _request(stretch: tuple[date, date], attempt: int, dirt: int, marts: Sequenc
         # Those that keep a mart from being built from a broken one; the others take longer, and run every hour.
         asset_check_keys=blocking_keys("telemetry_events"),
         # Before what a person or a backfill has queued: it is short, and readers wait for it.
-        tags={FIRST: str(first), LAST: str(last), ATTEMPT: str(attempt), _PRIORITY: "1"},
+        tags={FIRST: str(first), LAST: str(last), ATTEMPT: str(attempt), _PRIORITY: "1", **told},
     )
 
 

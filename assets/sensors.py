@@ -85,27 +85,30 @@ def _look(
     """Notice what has arrived, and the runs to ask for so that what is dirty is built, or why there are none."""
     try:
         with warehouse.connect() as connection:
-            settings, looked_at = telemetry.settings(), datetime.now(UTC)
-            seen = _notice(context.log, connection, settings)
+            settings = telemetry.settings()
+            seen, noticed_until = _notice(context.log, connection, settings)
             now = datetime.now(UTC)
             dirt = _FOLLOWER.dirty_days(connection, settings, now)
-            if not _recent(dirt, now):
-                _note_complete(connection, looked_at)
+            if noticed_until is not None and not _recent(dirt, now):
+                _note_complete(connection, noticed_until)
     except ReportsError as error:
         context.log.warning(str(error))
         return dg.SkipReason(str(error))
     if dirt.without_owners:
         return dg.SkipReason(f"{seen} crm_customers was never published, so no day can be built; materialize it first.")
-    asked = requests(context.instance, dirt.days, TELEMETRY, now) if dirt.days else []
+    asked = requests(context.instance, dirt.days, TELEMETRY, now, noticed_until) if dirt.days else []
     if not asked:
         return dg.SkipReason(f"{seen} {_waiting(dirt)}".strip())
     context.log.info(f"{len(dirt.days)} days are dirty, {len(asked)} runs asked for")
     return asked
 
 
-def _notice(log: logging.Logger, warehouse: Warehouse, settings: Settings) -> str:
-    """Notice what has arrived; returns a sentence that says what."""
-    began, rows, segments = time.monotonic(), 0, 0
+def _notice(log: logging.Logger, warehouse: Warehouse, settings: Settings) -> tuple[str, datetime | None]:
+    """Notice what has arrived; returns a sentence that says what, and until when (UTC) nothing was left out.
+
+    None where there is more to read, or where the source does not keep what noticing takes for granted.
+    """
+    began, began_at, rows, segments = time.monotonic(), datetime.now(UTC), 0, 0
     with arrivals.connect(settings) as source:
         while True:
             tick = arrivals.tick(source, warehouse, settings)
@@ -118,10 +121,11 @@ def _notice(log: logging.Logger, warehouse: Warehouse, settings: Settings) -> st
                 break
     for breach in tick.breaches:
         log.warning(f"{breach} Events may be noticed late, by the reconciliation.")
+    noticed_until = None if tick.more or tick.breaches else began_at
     if not rows:
-        return "Nothing new."
+        return "Nothing new.", noticed_until
     log.info(f"{rows} new events in {segments} hours")
-    return f"{rows} new events."
+    return f"{rows} new events.", noticed_until
 
 
 def _recent(dirt: Dirt, now: datetime) -> list[date]:
@@ -129,11 +133,11 @@ def _recent(dirt: Dirt, now: datetime) -> list[date]:
     return [day for day in dirt.days if day >= now.date() - DAY]
 
 
-def _note_complete(warehouse: Warehouse, looked_at: datetime) -> None:
+def _note_complete(warehouse: Warehouse, noticed_until: datetime) -> None:
     """Have the marts count as fresh, for their source has nothing that they have not; not at every evaluation."""
     before = min(completeness(warehouse).get(mart, EPOCH) for mart in TELEMETRY)
-    if looked_at - before > _NOTED_EVERY:
-        complete(warehouse, TELEMETRY, looked_at)
+    if noticed_until - before > _NOTED_EVERY:
+        complete(warehouse, TELEMETRY, noticed_until)
 
 
 def _waiting(dirt: Dirt) -> str:

@@ -1,6 +1,6 @@
 """`telemetry_events`: every sound event, attributed to whoever wore its chip at the time. A segment is an hour."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -9,7 +9,7 @@ import polars as pl
 from assets.derived import chunks
 from assets.event_load import load, read_owners
 from assets.outcome import Outcome, Report
-from assets.partitions import Window, early_window, joined, kept_window, segment_window
+from assets.partitions import Window, early_window, joined, kept_window, noticed_until, segment_window
 from resources import noticed
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
@@ -25,6 +25,8 @@ Fingerprint = tuple[int, int, int, int]
 
 _OF_SOURCE = 3
 """How many of these say what the source held."""
+
+_NOTHING = (0, 0, 0)
 
 _UINT64 = (1 << 64) - 1
 _OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -49,7 +51,8 @@ def telemetry_events(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with warehouse.connect() as connection, telemetry.snapshot() as source:
             settings = telemetry.settings()
             build = EventsBuild(connection, source, early_window(settings), context.run.run_id, context.log.info)
-            return build.materialize(kept_window(context, settings), full_refresh=config.full_refresh).result(
+            window, noticed_at = kept_window(context, settings), noticed_until(context.run.tags)
+            return build.materialize(window, full_refresh=config.full_refresh, noticed_at=noticed_at).result(
                 context, connection, settings
             )
 
@@ -70,51 +73,71 @@ class EventsBuild:
         self._report = report
         self._owners_build = _owners_build(warehouse)
 
-    def materialize(self, window: Window, *, full_refresh: bool = False) -> Outcome:
+    def materialize(self, window: Window, *, full_refresh: bool = False, noticed_at: datetime | None = None) -> Outcome:
         """Publish the hours of `window` whose source or owners changed since they were published, or all of them.
 
+        Where all that was committed by `noticed_at` (UTC) had been noticed, only hours that are dirty by that, or that
+        were never published, are looked at in the source: what a run costs is then what has arrived, not the day.
         Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
         """
         outcome = Outcome(unknown_columns=self._source.check("raw_telemetry"))
-        prints = self._fingerprints(window)
+        follows = noticed_at is not None and not full_refresh
+        segments = self._segments(window)
         published = self._published(window)
         dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
-        changed = list(prints) if full_refresh else _changed(prints, published, dirty)
-        kept = sorted(prints.keys() - set(changed))
+        checksums = self._owner_checksums(window)
+        looked_at = _suspect(segments, published, dirty, checksums) if follows else segments
+        prints = self._fingerprints(looked_at, checksums)
+        changed = segments if full_refresh else _changed(prints, published, dirty)
+        kept = sorted(set(segments) - set(changed))
         for segment in kept:
             outcome.keep(published[segment])
         # Something was noticed of these that has gone again.
         seen = {segment: prints[segment][:_OF_SOURCE] for segment in kept if segment in dirty}
         noticed.notice(self._warehouse, MART, self._source_seq, seen)
-        outcome.source_rows = sum(fingerprint[0] for fingerprint in prints.values())
+        if changed:
+            self._build_changed(changed, prints, outcome)
+        outcome.source_rows = sum((prints[at] if at in prints else published[at].inputs)[0] for at in segments)
+        outcome.quarantined = outcome.source_rows - outcome.rows
+        complete_at = noticed_at if noticed_at is not None and follows else self._source.begun_at
+        if window.reaches(complete_at):
+            complete(self._warehouse, [MART], complete_at)
+        return outcome
+
+    def _segments(self, window: Window) -> list[datetime]:
+        """The segments of `window`, in order of time."""
+        return [EPOCH, *window.hours()] if window.since == self._first_day else window.hours()
+
+    def _owner_checksums(self, window: Window) -> dict[datetime, int]:
+        """A checksum of who owned which chip in each hour of `window`."""
+        bounds = {"since": naive(window.since), "until": naive(window.until)}
+        return dict(self._warehouse.rows("reads/owner_checksums", owners=self._owners_build, **bounds))
+
+    def _fingerprints(
+        self, segments: Iterable[datetime], checksums: dict[datetime, int]
+    ) -> dict[datetime, Fingerprint]:
+        """What each of `segments`, which are in order of time, would be made from now."""
+        found: dict[datetime, tuple[int, int, int]] = {}
+        for stretch in joined(segment_window(segment, self._early) for segment in segments):
+            self._source.window(stretch.since, stretch.until, self._first_day)
+            for segment, *held in self._source.frame("sources/fingerprints").iter_rows():
+                found[segment.replace(tzinfo=UTC)] = noticed.fingerprint(*held)
+        return {segment: (*found.get(segment, _NOTHING), checksums.get(segment, 0)) for segment in segments}
+
+    def _published(self, window: Window) -> dict[datetime, Publication]:
+        published = current(self._warehouse, MART, window.since, window.until)
+        if window.since == self._first_day:
+            published |= current(self._warehouse, MART, EPOCH, EPOCH + HOUR)
+        return published
+
+    def _build_changed(self, changed: list[datetime], prints: dict[datetime, Fingerprint], outcome: Outcome) -> None:
+        """Publish the segments `changed`, some at a time, and say how far it is."""
         build_ids = dict(zip(changed, new_build_ids(len(changed)), strict=True))
         owners = read_owners(self._warehouse, self._owners_build)
         for chunk in chunks(changed, lambda segment: prints[segment][0]):
             for build in self._build({segment: build_ids[segment] for segment in chunk}, prints, owners):
                 outcome.rebuild(build)
             self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
-        outcome.quarantined = outcome.source_rows - outcome.rows
-        if window.reaches(self._source.begun_at):
-            complete(self._warehouse, [MART], self._source.begun_at)
-        return outcome
-
-    def _fingerprints(self, window: Window) -> dict[datetime, Fingerprint]:
-        """What each segment of `window` would be made from now, in order of time."""
-        begins = window.since == self._first_day
-        since = self._early.since if begins else window.since
-        self._source.window(since, window.until, self._first_day)
-        found = {
-            segment.replace(tzinfo=UTC): noticed.fingerprint(*held)
-            for segment, *held in self._source.frame("sources/fingerprints").iter_rows()
-        }
-        bounds = {"since": naive(window.since), "until": naive(window.until)}
-        checksums = dict(self._warehouse.rows("reads/owner_checksums", owners=self._owners_build, **bounds))
-        segments = [EPOCH, *window.hours()] if begins else window.hours()
-        return {segment: (*found.get(segment, (0, 0, 0)), checksums.get(segment, 0)) for segment in segments}
-
-    def _published(self, window: Window) -> dict[datetime, Publication]:
-        before_first_day = current(self._warehouse, MART, EPOCH, EPOCH + HOUR)
-        return before_first_day | current(self._warehouse, MART, window.since, window.until)
 
     def _build(
         self, build_ids: dict[datetime, int], prints: dict[datetime, Fingerprint], owners: pl.DataFrame
@@ -170,6 +193,22 @@ def _owners_build(warehouse: Warehouse) -> int:
     if EPOCH not in owners:
         raise NotPublished("crm_customers was never published, so nobody owns a chip yet; materialize it first.")
     return owners[EPOCH].build_id
+
+
+def _suspect(
+    segments: list[datetime],
+    published: dict[datetime, Publication],
+    dirty: dict[datetime, set[str]],
+    checksums: dict[datetime, int],
+) -> list[datetime]:
+    """Segments that may have to be built, as far as the warehouse can tell: the source has not been asked yet."""
+    return [
+        segment
+        for segment in segments
+        if segment in dirty
+        or segment not in published
+        or published[segment].inputs[_OF_SOURCE] != checksums.get(segment, 0)
+    ]
 
 
 def _changed(

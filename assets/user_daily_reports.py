@@ -61,16 +61,16 @@ class DailyBuild:
         build_ids = dict(zip(window.days(), new_build_ids(len(window.days())), strict=True))
         hours = self._hours(window)
         published = current(self._warehouse, MART, window.since, window.until)
-        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
+        faulty = noticed.faulty(self._warehouse, published.values())
         changed = []
         for day, stats in hours.items():
-            faulty = noticed.FAULTY in dirty.get(day, ())
-            if full_refresh or faulty or day not in published or published[day].inputs != _inputs(stats):
+            before = published.get(day)
+            if full_refresh or before is None or before.build_id in faulty or before.inputs != _inputs(stats):
                 changed.append(day)
             else:
-                outcome.keep(published[day])
+                outcome.keep(before)
         movements = self._movements(hours, changed)
-        for chunk in chunks(changed, lambda day: movements[day]):
+        for chunk in chunks(changed, lambda day: sum(stats.rows for stats in hours[day])):
             plans = [_plan(day, build_ids[day], hours[day], movements[day]) for day in chunk]
             for build in self._build(plans):
                 outcome.rebuild(build)

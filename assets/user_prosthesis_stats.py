@@ -67,14 +67,14 @@ class StatsBuild:
                 f"telemetry_events has nothing published from {window.since:%Y-%m-%d} on; build it first."
             )
         published = current(self._warehouse, MART, window.since, window.until)
-        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
+        faulty = noticed.faulty(self._warehouse, published.values())
         changed = []
         for hour, source in events.items():
-            faulty = noticed.FAULTY in dirty.get(hour, ())
-            if full_refresh or faulty or hour not in published or published[hour].inputs != self._inputs(source):
+            before = published.get(hour)
+            if full_refresh or before is None or before.build_id in faulty or before.inputs != self._inputs(source):
                 changed.append(source)
             else:
-                outcome.keep(published[hour])
+                outcome.keep(before)
         outcome.source_rows = sum(source.rows for source in events.values())
         for chunk in chunks(changed, lambda source: source.rows):
             for build in self._build([self._plan(source, next(build_ids)) for source in chunk]):

@@ -10,7 +10,23 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, automation, day, durable, exports, fuzz, kill, latency, leaks, report, seeding, start
+from bench import (
+    api,
+    automation,
+    day,
+    durable,
+    exports,
+    fuzz,
+    kill,
+    latency,
+    leaks,
+    rebuild,
+    report,
+    scale,
+    seeding,
+    start,
+    tick,
+)
 
 BENCHES = {
     "start": start,
@@ -25,9 +41,12 @@ BENCHES = {
     "automation": automation,
     "leaks": leaks,
     "api": api,
+    "tick": tick,
+    "rebuild": rebuild,
+    "scale": scale,
 }
 
-SIZED = {"exports": exports, "fuzz": fuzz}
+SIZED = {"exports": exports, "fuzz": fuzz, "tick": tick, "rebuild": rebuild}
 """Those that take `--rows`."""
 
 
@@ -55,7 +74,11 @@ def main() -> None:
         "name", choices=BENCHES, help="; ".join(f"{name}: {of.__doc__}" for name, of in BENCHES.items())
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument("--rows", type=int, help="of each file of exports; that the writers of fuzz commit")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="of each file of exports; that the writers of fuzz commit; of rebuild; of tick's longest",
+    )
     parser.add_argument("--points", type=int, default=kill.POINTS, help="of kill")
     parser.add_argument("--cases", type=int, default=leaks.CASES, help="of leaks")
     parser.add_argument("--arrivals", type=int, default=latency.ARRIVALS, help="of latency")

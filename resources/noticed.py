@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from resources.publications import naive
+from resources.publications import Build, naive
 from resources.warehouse import Warehouse
 
 ARRIVED, FAULTY, BEHIND = "arrived", "faulty", "behind"
@@ -33,3 +33,9 @@ def dirty(warehouse: Warehouse, mart: str, since: datetime, until: datetime) -> 
     for segment, reason in warehouse.rows("reads/dirty_segments", mart=mart, since=naive(since), until=naive(until)):
         reasons[segment.replace(tzinfo=UTC)].add(reason)
     return reasons
+
+
+def faulty(warehouse: Warehouse, builds: Iterable[Build]) -> set[int]:
+    """The ids of those of `builds` that are known to be wrong."""
+    found = warehouse.rows("reads/faulty_builds", builds=[build.build_id for build in builds])
+    return {build_id for build_id, _ in found}

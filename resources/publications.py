@@ -16,6 +16,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
+_BY_HOUR = {"telemetry_events", "user_prosthesis_stats"}
+
 _RANDOM_BITS = 22
 
 
@@ -43,6 +45,11 @@ def new_build_ids(count: int) -> list[int]:
     """Numbers for `count` builds that begin now: milliseconds in the upper 42 bits, so that later builds get more."""
     first = first_build_id_at(datetime.now(UTC)) | secrets.randbits(_RANDOM_BITS)
     return list(range(first, first + count))
+
+
+def segment_end(mart: str, segment: datetime) -> datetime:
+    """The first instant after a segment of `mart`: an hour later, or a day."""
+    return segment + (HOUR if mart in _BY_HOUR else DAY)
 
 
 def first_build_id_at(moment: datetime) -> int:

@@ -4,31 +4,41 @@
 -- `behind`  an hour of sums is not of the current events of that hour, a day not of the current hours of that day.
 -- Who owns a chip is not looked at here: see `reads/owner_checksums.sql`. Which days have partitions, neither.
 -- `cause` tells one dirt from the next: the `source_seq` of what was noticed, the faulty build, the builds that are to be used.
--- Grain: mart, segment, reason.
+-- What is compared is grouped and not joined: the server then reads no more than the segments that are asked for, however long the
+-- history. Grain: mart, segment, reason.
 CREATE OR REPLACE VIEW dirty_segments AS
-SELECT noticed.mart AS mart, noticed.segment AS segment, 'arrived' AS reason, noticed.source_seq AS cause
-FROM (SELECT mart, segment, source_seq, fingerprint FROM noticed_segments FINAL) AS noticed
-LEFT JOIN current_builds AS built ON built.mart = noticed.mart AND built.segment = noticed.segment
-WHERE noticed.source_seq > built.source_seq
-  AND noticed.fingerprint != arraySlice(built.inputs, 1, length(noticed.fingerprint))
-  AND (built.build_id > 0 OR noticed.fingerprint[1] > 0)
+SELECT mart, segment, 'arrived' AS reason, max(noticed_seq) AS cause
+FROM
+(
+    SELECT mart, segment, source_seq AS noticed_seq, fingerprint AS noticed, 0 AS built_seq, 0 AS build, [] AS made_from
+    FROM noticed_segments FINAL
+    UNION ALL
+    SELECT mart, segment, 0, [], source_seq, build_id, inputs FROM current_builds
+)
+GROUP BY mart, segment
+HAVING cause > max(built_seq)
+   AND max(noticed) != arraySlice(max(made_from), 1, length(max(noticed)))
+   AND (max(build) > 0 OR max(noticed)[1] > 0)
 UNION ALL
 SELECT mart, segment, 'faulty', build_id
 FROM current_builds
 WHERE build_id IN (SELECT build_id FROM faulty_builds)
 UNION ALL
-SELECT 'user_prosthesis_stats', events.segment, 'behind', events.build_id
-FROM (SELECT segment, build_id FROM current_builds WHERE mart = 'telemetry_events' AND segment > toDateTime(0, 'UTC')) AS events
-LEFT JOIN (SELECT segment, inputs FROM current_builds WHERE mart = 'user_prosthesis_stats') AS stats USING (segment)
-WHERE stats.inputs[1] != events.build_id
+SELECT 'user_prosthesis_stats', segment, 'behind', maxIf(build_id, mart = 'telemetry_events') AS events
+FROM current_builds
+WHERE mart IN ('telemetry_events', 'user_prosthesis_stats') AND segment > toDateTime(0, 'UTC')
+GROUP BY segment
+HAVING events > 0 AND maxIf(inputs[1], mart = 'user_prosthesis_stats') != events
 UNION ALL
-SELECT 'user_daily_reports', hours.day, 'behind', cityHash64(hours.builds)
+SELECT 'user_daily_reports', day, 'behind', cityHash64(hours)
 FROM
 (
-    SELECT toStartOfDay(segment) AS day, arraySort(groupArray((segment, build_id))).2 AS builds
+    SELECT
+        toStartOfDay(segment) AS day,
+        arraySort(groupArrayIf((segment, build_id), mart = 'user_prosthesis_stats')).2 AS hours,
+        maxIf(inputs, mart = 'user_daily_reports') AS made_from
     FROM current_builds
-    WHERE mart = 'user_prosthesis_stats'
+    WHERE mart IN ('user_prosthesis_stats', 'user_daily_reports')
     GROUP BY day
-) AS hours
-LEFT JOIN (SELECT segment AS day, inputs FROM current_builds WHERE mart = 'user_daily_reports') AS days USING (day)
-WHERE hours.builds != days.inputs
+)
+WHERE notEmpty(hours) AND hours != made_from

@@ -165,6 +165,39 @@ def test_whoever_follows_what_is_dirty_sees_every_change(built: Marts) -> None:
     assert (reasons(built), followed()) == ({DAY: {"behind"}}, True)
 
 
+def test_whoever_follows_what_is_dirty_knows_what_all_history_says(built: Marts) -> None:
+    chance, follower, seen = random.Random(3), DirtFollower(), set[str]()  # noqa: S311 - a test repeats its chances
+    wearer = 2
+    for _ in range(30):
+        step = chance.choice(("event", "tick", "tick", "events", "stats", "reports", "owners", "faulty", "expire"))
+        day = DAY + timedelta(days=chance.randrange(2))
+        match step:
+            case "event":
+                built.add_event(f"{day}T{chance.randrange(24):02d}:00:00")
+            case "tick":
+                tick(built)
+            case "events":
+                built.build_events(day, day + timedelta(days=1))
+            case "stats":
+                built.build_stats(day, day + timedelta(days=1))
+            case "reports":
+                built.build_reports(day, day + timedelta(days=1))
+            case "owners":
+                built.add_wearer(wearer, f"chip-{wearer}")
+                built.build_customers()
+                wearer += 1
+            case "faulty":
+                wrong = chance.choice(list(current(built.warehouse, "telemetry_events").values()))
+                row = (wrong.mart, naive(wrong.segment), wrong.build_id, "rows_differ")
+                built.warehouse.insert_rows("builds/faulty_builds", [row])
+            case "expire":
+                built.query("DELETE FROM publications WHERE mart = 'user_daily_reports'")
+        expected = dirt(built)
+        assert follower.dirty_days(built.warehouse, built.settings, NOW) == expected, step
+        seen |= {reason for causes in expected.days.values() for reason in causes}
+    assert seen == {"arrived", "behind", "faulty", "owners"}
+
+
 def test_more_dirt_is_other_dirt(built: Marts) -> None:
     built.add_event(NOON)
     tick(built)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 import pytest
@@ -16,9 +17,11 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.test_utils import create_run_for_test, instance_for_test
 
-from assets.partitions import FIRST, LAST
+from assets.partitions import FIRST, LAST, NOTICED_UNTIL, noticed_until
 from assets.requests import ATTEMPT, requests, stretches
 from assets.sensors import TELEMETRY
+from resources import arrivals
+from resources.freshness import completeness
 from tests.assets.conftest import Marts
 
 TODAY = datetime.now(UTC).date()
@@ -185,6 +188,47 @@ def test_an_event_that_arrives_has_its_day_built_and_then_there_is_nothing_to_do
     assert sensor.carry_out(request)
     assert marts.published_ids() == [event]
     assert sensor.evaluate() == ("Nothing new.")
+
+
+def test_a_run_is_told_until_when_arrivals_were_noticed(marts: Marts, sensor: Sensor) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.build_customers()
+    marts.add_event(f"{TODAY}T00:00:00")
+    before = datetime.now(UTC)
+    [request] = requested(sensor)
+    told = noticed_until(request.tags)
+    assert told is not None
+    assert before <= told <= datetime.now(UTC)
+    assert sensor.carry_out(request)
+    assert {completeness(marts.warehouse)[mart] for mart in TELEMETRY} == {told}
+
+
+def test_a_look_that_did_not_read_to_the_end_tells_a_run_nothing(
+    marts: Marts, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.build_customers()
+    events = [marts.add_event("2026-02-01T12:00:00"), marts.add_event("2026-02-01T13:00:00")]
+    with monkeypatch.context() as hasty:
+        hasty.setattr("assets.sensors._BUDGET_S", -1)
+        hasty.setattr("assets.sensors.arrivals.tick", partial(arrivals.tick, ids_at_once=1))
+        [request] = requested(sensor)
+    assert NOTICED_UNTIL not in request.tags
+    assert "telemetry_events" not in completeness(marts.warehouse)
+    # So it compares everything, and finds what has not been noticed yet.
+    assert sensor.carry_out(request)
+    assert marts.published_ids() == events
+
+
+def test_a_source_that_does_not_keep_what_noticing_takes_for_granted_is_compared_whole(
+    marts: Marts, sensor: Sensor
+) -> None:
+    marts.add_wearer(1, "chip-1")
+    marts.build_customers()
+    marts.telemetry("ALTER TABLE telemetry.raw_telemetry ALTER id SET CACHE 10")
+    marts.add_event("2026-02-01T12:00:00")
+    [request] = requested(sensor)
+    assert NOTICED_UNTIL not in request.tags
 
 
 def test_events_that_cannot_be_built_yet_are_told(marts: Marts, sensor: Sensor) -> None:

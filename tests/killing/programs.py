@@ -26,7 +26,7 @@ def telemetry(marts: Marts, job: Job) -> None:
 def pieces(marts: Marts, job: Job) -> None:
     """The same in many small batches, published in several pieces, as a long backfill is."""
     source.BATCH_BYTES = 2_048
-    derived.CHUNK_EVENTS = 8
+    derived.CHUNK_ROWS = 8
     marts.build_all(job.since, job.until)
 
 
