@@ -104,8 +104,9 @@ FirstDay = Annotated[
 LastDay = Annotated[dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)]
 
 
-def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: nothing in a query string is silently ignored. Raises `Invalid`."""
+    # A coroutine, because the framework would run a plain function in a thread.
     definitions = handler.parsed_fn_signature.parameters.items()
     kwargs = {name: definition.kwarg_definition for name, definition in definitions}
     known = _OF_ASKED if "asking" in handler.parsed_fn_signature.parameters else frozenset[str]()

@@ -169,7 +169,8 @@ def keys_are_late() -> KeysUnavailable:
 def only_for(role: str) -> Guard:
     """Guard: callers with this role, and nobody else. It raises `Forbidden`."""
 
-    def check(connection: ASGIConnection[Any, Caller, Any, Any], _: BaseRouteHandler) -> None:
+    # A coroutine, because the framework would run a plain function in a thread.
+    async def check(connection: ASGIConnection[Any, Caller, Any, Any], _: BaseRouteHandler) -> None:
         # Which methods a route has is told without a token, so that nobody is there to have a role.
         if connection.scope.get("method") != "OPTIONS" and role not in connection.user.roles:
             raise Forbidden(f"This needs the role {role}.")
