@@ -4,17 +4,17 @@ CREATE TABLE IF NOT EXISTS crm_customers_builds
     user_id UInt64 COMMENT 'The number that the CRM gave the customer',
     user_uuid UUID COMMENT 'Subject (`sub`) of the customer at Keycloak',
     ldap_username String COMMENT 'Username (`preferred_username`) at Keycloak',
-    name String,
-    email String,
+    name String COMMENT 'As the CRM has it',
+    email String COMMENT 'As the CRM has it',
     age Nullable(Int32) COMMENT 'Years',
-    gender Nullable(String),
-    country Nullable(String),
-    address Nullable(String),
-    phone Nullable(String),
-    contract Nullable(String),
-    registration_ts DateTime64(6, 'UTC'),
-    updated_at DateTime64(6, 'UTC'),
-    build_id UInt64
+    gender Nullable(String) COMMENT 'As the CRM has it',
+    country Nullable(String) COMMENT 'As the CRM has it',
+    address Nullable(String) COMMENT 'As the CRM has it',
+    phone Nullable(String) COMMENT 'As the CRM has it',
+    contract Nullable(String) COMMENT 'As the CRM has it',
+    registration_ts DateTime64(6, 'UTC') COMMENT 'When the customer was registered',
+    updated_at DateTime64(6, 'UTC') COMMENT 'When the CRM last changed the customer',
+    build_id UInt64 COMMENT 'The build that wrote the row'
 )
 ENGINE = MergeTree
 ORDER BY (build_id, user_id)

@@ -5,22 +5,22 @@ CREATE TABLE IF NOT EXISTS telemetry_events_builds
 (
     id Int64 COMMENT 'The number that the telemetry database gave the event',
     user_id UInt64 COMMENT 'Who wore the chip at event_time',
-    prosthesis_id String,
-    prosthesis_type LowCardinality(String),
-    prosthesis_model LowCardinality(String),
-    chip_id String,
+    prosthesis_id String COMMENT 'UUID of the prosthesis in the CRM',
+    prosthesis_type LowCardinality(String) COMMENT 'As the CRM has it, arm or leg for instance',
+    prosthesis_model LowCardinality(String) COMMENT 'Name of the model in the CRM',
+    chip_id String COMMENT 'The chip that sent',
     event_time DateTime64(6, 'UTC') COMMENT 'When the device measured',
     saved_ts DateTime64(6, 'UTC') COMMENT 'When the telemetry database received it',
-    muscle_group LowCardinality(String),
+    muscle_group LowCardinality(String) COMMENT 'As the device names it',
     signal_frequency Int32 COMMENT 'Hz',
     signal_duration Int32 COMMENT 'Milliseconds',
-    signal_amplitude Float64,
+    signal_amplitude Float64 COMMENT 'In the device''s own unit',
     response_time_ms Float32 COMMENT 'Milliseconds; NaN where there was no response',
     battery_level Float32 COMMENT 'Per cent',
     error_code Int32 COMMENT '0 where there was no error',
     latitude Float64 COMMENT 'Degrees; NaN where unknown',
     longitude Float64 COMMENT 'Degrees; NaN where unknown',
-    build_id UInt64
+    build_id UInt64 COMMENT 'The build that wrote the row'
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)

@@ -140,6 +140,8 @@ def test_a_materialization_tells_its_figures_columns_lineage_and_nobody(graph: d
         described = marts.query(f"DESCRIBE TABLE {mart}")
         schema = metadata["dagster/column_schema"]
         assert [(column.name, column.type) for column in schema.columns] == [row[:2] for row in described]
+        stored = {row[0] for row in marts.query(f"DESCRIBE TABLE {mart}_builds")}
+        assert [column.name for column in schema.columns if column.name in stored and not column.description] == []
         assert "demo@example.test" not in str(metadata)
     assert (
         events["dagster/column_schema"].columns[0].description
