@@ -1,4 +1,4 @@
-"""Loading events: batches are checked and attributed in one thread while the one before is written in another."""
+"""Loading events: while a batch is checked and attributed, the next is read and the one before is written."""
 
 from __future__ import annotations
 
@@ -40,12 +40,22 @@ def load(
     departed = read_departed(warehouse)
     with ThreadPoolExecutor(max_workers=1) as writer:
         written: Future[None] | None = None
-        for checked in _checked(batches, builds, owners, departed, naive(first_day)):
+        for checked in _checked(_read_ahead(batches), builds, owners, departed, naive(first_day)):
             if written is not None:
                 written.result()
             written = writer.submit(_write, warehouse, checked)
         if written is not None:
             written.result()
+
+
+def _read_ahead(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same, each read in another thread while the one before is worked on."""
+    waiting = iter(batches)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        following = reader.submit(next, waiting, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, waiting, None)
+            yield batch
 
 
 def read_owners(warehouse: Warehouse, owners_build: int) -> pl.DataFrame:
@@ -79,7 +89,7 @@ def _checked(
 def _write(warehouse: Warehouse, checked: pl.DataFrame) -> None:
     sound = checked.filter(pl.col("reason").is_null())
     if sound.height:
-        warehouse.insert("builds/telemetry_events", arrays(sound.with_columns(_nan_for_null())))
+        warehouse.insert("builds/telemetry_events", _coded(sound))
     set_apart = checked.filter(pl.col("reason").is_not_null())
     if set_apart.height:
         warehouse.insert_rows("builds/quarantine", _to_keep(set_apart).rows())
@@ -98,6 +108,15 @@ def _to_keep(set_apart: pl.DataFrame) -> pl.DataFrame:
 def arrays(frame: pl.DataFrame) -> dict[str, Any]:
     """The columns as numpy arrays, strings as Python objects, as the driver wants them."""
     return {column.name: column.to_numpy() for column in frame}
+
+
+def _coded(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns as numpy arrays; strings coded, instants in microseconds: the driver only copies."""
+    from resources.coded import coded  # noqa: PLC0415 - it loads pandas
+
+    wanted = frame.select(statement("builds/telemetry_events").columns)
+    plain = wanted.with_columns(_nan_for_null(), pl.selectors.datetime().to_physical())
+    return {column.name: coded(column) if column.dtype == pl.String else column.to_numpy() for column in plain}
 
 
 def _nan_for_null() -> pl.Expr:

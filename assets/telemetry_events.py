@@ -1,5 +1,6 @@
 """`telemetry_events`: every sound event, attributed to whoever wore its chip at the time. A segment is an hour."""
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -134,10 +135,16 @@ class EventsBuild:
         """Publish the segments `changed`, some at a time, and say how far it is."""
         build_ids = dict(zip(changed, new_build_ids(len(changed)), strict=True))
         owners = read_owners(self._warehouse, self._owners_build)
+        began, events = time.monotonic(), 0
         for chunk in chunks(changed, lambda segment: prints[segment][0]):
             for build in self._build({segment: build_ids[segment] for segment in chunk}, prints, owners):
                 outcome.rebuild(build)
-            self._report(f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged")
+            events += sum(prints[segment][0] for segment in chunk)
+            per_s = f"{events / (time.monotonic() - began):,.0f}".replace(",", " ")
+            self._report(
+                f"{outcome.rebuilt} of {len(changed)} changed hours published, {outcome.kept} hours unchanged, "
+                f"{per_s} events/s"
+            )
 
     def _build(
         self, build_ids: dict[datetime, int], prints: dict[datetime, Fingerprint], owners: pl.DataFrame

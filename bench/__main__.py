@@ -17,11 +17,13 @@ from bench import (
     durable,
     exports,
     fuzz,
+    ingest,
     kill,
     latency,
     leaks,
     rebuild,
     report,
+    results,
     scale,
     seeding,
     start,
@@ -31,6 +33,7 @@ from bench import (
 BENCHES = {
     "start": start,
     "day": day,
+    "ingest": ingest,
     "durable": durable,
     "report": report,
     "seed": seeding,
@@ -48,6 +51,9 @@ BENCHES = {
 
 SIZED = {"exports": exports, "fuzz": fuzz, "tick": tick, "rebuild": rebuild}
 """Those that take `--rows`."""
+
+KEPT = {"ingest", "tick", "rebuild", "scale"}
+"""Those whose latest figures are kept in `bench/results/`, unless another size was asked for."""
 
 
 def _measure(given: argparse.Namespace) -> dict[str, float]:
@@ -86,6 +92,9 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=api.DISTINCT, help="requests of api whose memory is measured")
     given = parser.parse_args()
     figures = _measure(given)
+    usual = parser.parse_args([given.name, *(["--json"] if given.json else [])])
+    if given.name in KEPT and given == usual:
+        results.keep(given.name, figures)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if given.json:
         print(json.dumps({"bench": given.name, "machine": machine, **figures}))

@@ -48,8 +48,8 @@ def reports(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def materialize(settings: Settings, first_day: str, last_day: str) -> str:
+def materialize(settings: Settings, first_day: str, last_day: str, *how: str) -> str:
     """Build every mart of these days in a process of its own, as a run of Dagster does; returns its JSON figures."""
-    command = [sys.executable, "-m", "bench.run", first_day, last_day]
+    command = [sys.executable, "-m", "bench.run", first_day, last_day, *how]
     environ = os.environ | lineup.environment(settings)
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ).stdout.splitlines()[-1]

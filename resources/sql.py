@@ -12,7 +12,7 @@ import msgspec
 ROOT = Path(__file__).parent.parent / "sql"
 
 _PARAMETER = re.compile(r"\{(\w+):[^}]+\}")
-_INSERTED = re.compile(r"^INSERT INTO \w+ \(([^)]+)\) VALUES$", re.MULTILINE)
+_INSERTED = re.compile(r"^INSERT INTO \w+ \(([^)]+)\)\s(?:VALUES$|SELECT \* FROM input\()", re.MULTILINE)
 
 
 class Statement(msgspec.Struct, frozen=True):

@@ -58,8 +58,7 @@ class Warehouse:
     @cached_property
     def _writer(self) -> clickhouse_driver.Client:
         """Sends numpy arrays, nine times as fast as Python lists; made late, because it loads pandas."""
-        settings = {"use_numpy": True, "low_cardinality_allow_in_native_format": 0}
-        return clickhouse_driver.Client(**self._options, settings=settings)
+        return clickhouse_driver.Client(**self._options, settings={"use_numpy": True})
 
     def glance(self) -> None:
         """Find out before each question whether the server has closed the connection, without asking it.

@@ -30,6 +30,11 @@ def is_cached() -> bool:
     return _place().exists()
 
 
+def version() -> str:
+    """The version of the engine that this checkout is locked to."""
+    return _wanted()[1]
+
+
 def find_library() -> Path:
     """The engine library, fetched first where the cache does not hold it. Raises `EngineUnavailable`."""
     place = _place()
