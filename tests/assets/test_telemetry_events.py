@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from assets.event_load import load
@@ -208,3 +209,17 @@ def test_a_build_that_lost_a_batch_is_rejected_and_readers_keep_the_one_before(
     with pytest.raises(BuildRejected, match=r"12:00 UTC has 2 events in the source and 0 were written"):
         worn.build_events(DAY, NEXT)
     assert worn.published_ids() == [event]
+
+
+def test_strings_come_through_whichever_and_however_many_they_are(worn: Marts) -> None:
+    # More of them in one batch than two bytes can number, and two that are easily lost.
+    worn.telemetry(
+        "INSERT INTO telemetry.raw_telemetry (chip_id, event_time, saved_ts, muscle_group, signal_frequency, "
+        "signal_duration, signal_amplitude, battery_level, error_code) SELECT 'chip-1', at, at, "
+        "CASE n WHEN 1 THEN '' WHEN 2 THEN chr(1) || chr(65533) ELSE 'group ' || n END, 40, 600, 0.5, 90, 0 "
+        "FROM generate_series(1, 70000) AS n, (SELECT timestamptz '2026-02-01 12:00Z' AS at) AS noon"
+    )
+    worn.build_events(DAY, NEXT)
+    with psycopg.connect(worn.settings.telemetry_database_url) as source:
+        sent = source.execute("SELECT id, muscle_group FROM telemetry.raw_telemetry ORDER BY id").fetchall()
+    assert worn.query("SELECT id, muscle_group FROM telemetry_events ORDER BY id") == sent
