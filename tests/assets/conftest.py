@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -142,8 +142,27 @@ def at(text: str) -> datetime:
 
 
 @pytest.fixture
-def marts(warehouse_settings: Settings) -> Iterator[Marts]:
+def marts(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
     """Empty sources with their tables, and an empty warehouse with its own."""
-    migrate(warehouse_settings)
-    with Warehouse(warehouse_settings) as warehouse:
-        yield Marts(warehouse_settings, warehouse)
+    settings = fresh_settings()
+    migrate(settings)
+    with Warehouse(settings) as warehouse:
+        yield Marts(settings, warehouse)
+        # Thousands of idle tables would keep the engine busy for the rest of the session.
+        warehouse._reader.execute(f"DROP DATABASE {settings.clickhouse_database}")
+
+
+@pytest.fixture
+def environment(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that name the sources and the warehouse of this test, as Dagster's resources read them."""
+    for field in (
+        "clickhouse_host",
+        "clickhouse_port",
+        "clickhouse_user",
+        "clickhouse_password",
+        "clickhouse_database",
+        "reports_retention_days",
+        "crm_database_url",
+        "telemetry_database_url",
+    ):
+        monkeypatch.setenv(field.upper(), str(getattr(marts.settings, field)))
