@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_reader_user: str = ""
     """The account that the API reads with, see docs/reader.md; where there is none, it reads with the loader's."""
     clickhouse_reader_password: str = ""
+    reports_backup_disk: str = ""
+    """A disk of the server that backups go to; by itself the folder for them that its configuration names."""
 
     crm_database_url: str = ""
     telemetry_database_url: str = ""

@@ -101,7 +101,7 @@ class Warehouse:
         self.rows(name, **parameters)
 
     def declare(self, name: str, /, declaration: str, **parameters: Any) -> None:
-        """Carry out `sql/{name}.sql` with `declaration`, the server's own text of a column, which no server binds."""
+        """Carry out `sql/{name}.sql` with `declaration`, the server's own text (a column, a name) that none binds."""
         question = statement(name)
         sent = _sent(question.check(parameters | {"declaration": declaration}))
         with _readable_errors(name):

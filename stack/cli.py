@@ -11,6 +11,7 @@ import typer
 from resources.orchestrator import MARTS
 from resources.settings import read_settings
 from stack import (
+    backup_commands,
     dagster_runs,
     display,
     filling,
@@ -30,6 +31,7 @@ from stack.terminal import OUT, say, trouble
 
 app = terminal.commands(help=__doc__, no_args_is_help=True)
 app.add_typer(warehouse_commands.app)
+app.add_typer(backup_commands.app)
 app.command()(simulate_command.simulate)
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")]

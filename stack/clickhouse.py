@@ -26,6 +26,7 @@ _CONFIG = """<clickhouse>
   <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
   <max_connections>512</max_connections>
   <timezone>UTC</timezone>
+  <backups><allowed_path>{backups}/</allowed_path></backups>
   <access_control_improvements>
     <settings_constraints_replace_previous>true</settings_constraints_replace_previous>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
@@ -116,7 +117,10 @@ def _configure(home: Home, own: str, databases: Sequence[str]) -> None:
     folder = home.clickhouse
     # Half of what the machine has: PostgreSQL, Dagster and whoever owns the desk live here, too.
     memory_bytes = psutil.virtual_memory().total // 2
-    write_secret(folder / "config.xml", _CONFIG.format(own=own, folder=escape(str(folder)), memory_bytes=memory_bytes))
+    config = _CONFIG.format(
+        own=own, folder=escape(str(folder)), backups=escape(str(home.backups)), memory_bytes=memory_bytes
+    )
+    write_secret(folder / "config.xml", config)
     login, reading = account(home), reader_account(home)
     users = _USERS.format(
         user=login.user,

@@ -33,6 +33,8 @@ class Home:
         self.run = self.folder / "run"
         self.postgres = self.folder / "postgres"
         self.clickhouse = self.folder / "clickhouse"
+        self.backups = self.folder / "backups"
+        """Beside the engines, whose folders a backup must outlive."""
         self.dagster = self.folder / "dagster"
         self.state = self.run / "state.json"
         self.filled = self.run / "filled"
