@@ -157,10 +157,14 @@ def read_keys(settings: Settings) -> Keys:
         raise SettingsError("REPORTS_TOKEN_ISSUER is not set; set it to the `iss` that tokens bear.")
     if not settings.reports_jwks:
         return OneKey(settings.keycloak_public_key)
-    address = settings.reports_jwks
+    return KeySet(reader_of(settings.reports_jwks))
+
+
+def reader_of(address: str) -> Callable[[], bytes]:
+    """What reads the key set at `address`, an http(s) address or a file."""
     if address.startswith(("http://", "https://")):
-        return KeySet(lambda: fetch(address))
-    return KeySet(Path(address).read_bytes)
+        return lambda: fetch(address)
+    return Path(address).read_bytes
 
 
 def fetch(address: str) -> bytes:

@@ -14,7 +14,9 @@ from stack import (
     backup_commands,
     dagster_runs,
     display,
+    doctor_command,
     filling,
+    grants_command,
     issuer,
     logs,
     simulate_command,
@@ -33,6 +35,8 @@ app = terminal.commands(help=__doc__, no_args_is_help=True)
 app.add_typer(warehouse_commands.app)
 app.add_typer(backup_commands.app)
 app.command()(simulate_command.simulate)
+app.command()(doctor_command.doctor)
+app.command()(grants_command.grants)
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 _DAY = ["%Y-%m-%d"]

@@ -1,16 +1,16 @@
-"""Embedded ClickHouse: its configuration, its two accounts with passwords, and the process that serves it."""
+"""Embedded ClickHouse: its configuration, its accounts with passwords, and the process that serves it."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 import psutil
 
-from resources import reader
+from resources import accounts, reader
 from stack import probes
 from stack.account import Account, write_accounts
 from stack.home import Home, write_secret
@@ -19,6 +19,10 @@ from stack.parts import Part
 
 USER = "reports"
 READER = "reports_reader"
+_OTHERS = {READER: ("reader", reader.grants)} | {
+    name: ("analyst" if name == "reports_analyst" else "default", grants) for name, grants in accounts.GRANTS.items()
+}
+"""Accounts that may do what they are for only: their profile, and what makes their GRANTs in a database."""
 
 _CONFIG = """<clickhouse>
   {own}<users_config>{folder}/users.xml</users_config>
@@ -47,6 +51,9 @@ _USERS = """<clickhouse>
 {constraints}
       </constraints>
     </reader>
+    <analyst>
+{analyst_settings}
+    </analyst>
   </profiles>
   <quotas><default/></quotas>
   <users>
@@ -62,16 +69,17 @@ _USERS = """<clickhouse>
       <password_sha256_hex>{password_sha256}</password_sha256_hex>
       <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
     </{user}>
-    <{reader}>
-      <password_sha256_hex>{reader_sha256}</password_sha256_hex>
-      <networks><ip>127.0.0.1</ip></networks><profile>reader</profile><quota>default</quota>
-      <grants>
-{grants}
-      </grants>
-    </{reader}>
+{others}
   </users>
 </clickhouse>
 """
+_OTHER = """    <{user}>
+      <password_sha256_hex>{password_sha256}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks><profile>{profile}</profile><quota>default</quota>
+      <grants>
+{grants}
+      </grants>
+    </{user}>"""
 
 
 def account(home: Home) -> Account:
@@ -81,7 +89,12 @@ def account(home: Home) -> Account:
 
 def reader_account(home: Home) -> Account:
     """The account of this state folder that the API reads with."""
-    return Account(READER, home.secret("clickhouse-reader"))
+    return other_account(home, READER)
+
+
+def other_account(home: Home, user: str) -> Account:
+    """One of the accounts that may do only what they are for."""
+    return Account(user, home.secret(user.replace("reports_", "clickhouse-")))
 
 
 def installed() -> str | None:
@@ -92,7 +105,7 @@ def installed() -> str | None:
 def part(home: Home, port: int, databases: Sequence[str]) -> Part:
     """The server, listening on `port`: a `clickhouse` on PATH, else the engine library, fetched where it is missing.
 
-    In `databases` the reader may read, whether they are there yet or not.
+    In `databases` the accounts may do what they are for, whether those are there yet or not.
     Raises `EngineUnavailable`.
     """
     if program := installed():
@@ -121,18 +134,31 @@ def _configure(home: Home, own: str, databases: Sequence[str]) -> None:
         own=own, folder=escape(str(folder)), backups=escape(str(home.backups)), memory_bytes=memory_bytes
     )
     write_secret(folder / "config.xml", config)
-    login, reading = account(home), reader_account(home)
+    login, others = account(home), [other_account(home, user) for user in _OTHERS]
     users = _USERS.format(
         user=login.user,
         password_sha256=_sha256(login.password),
-        reader=reading.user,
-        reader_sha256=_sha256(reading.password),
-        settings=_lines(f"<{name}>{value}</{name}>" for name, value in _READER_SETTINGS.items()),
+        settings=_settings(_READER_SETTINGS),
         constraints=_lines(_constraints()),
-        grants=_lines(f"<query>{escape(grant)}</query>" for name in databases for grant in reader.grants(name)),
+        analyst_settings=_settings(accounts.ANALYST_SETTINGS),
+        others="\n".join(_other(each, databases) for each in others),
     )
     write_secret(folder / "users.xml", users)
-    write_accounts(folder, [login, reading])
+    write_accounts(folder, [login, *others])
+
+
+def _other(login: Account, databases: Sequence[str]) -> str:
+    profile, grants = _OTHERS[login.user]
+    return _OTHER.format(
+        user=login.user,
+        password_sha256=_sha256(login.password),
+        profile=profile,
+        grants=_lines(f"<query>{escape(grant)}</query>" for name in databases for grant in grants(name)),
+    )
+
+
+def _settings(values: Mapping[str, int]) -> str:
+    return _lines(f"<{name}>{value}</{name}>" for name, value in values.items())
 
 
 _READER_SETTINGS = {**reader.FIXED, **{name: limit.value for name, limit in reader.LIMITS.items()}}

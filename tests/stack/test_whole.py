@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -72,6 +73,15 @@ def test_status_shows_every_part_and_is_well(started: Started) -> None:
     assert health == dict.fromkeys(["postgres", "clickhouse", "code", "daemon", "webserver", "api"], "healthy")
     done = {row[0]: row[1] for row in rows if row[1] == "done"}
     assert done == dict.fromkeys(["prepare", "seed", "materialize"], "done")
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(started: Started) -> None:
+    checks = json.loads(started.reports.succeed("doctor", "--json"))["checks"]
+    # How full the disks are is the machine's.
+    assert [each for each in checks if each["state"] != "ok" and "disk" not in each["check"]] == []
+    assert {"Dagster: daemons", "telemetry: arrivals", "reader: reads what the API asks"} <= {
+        each["check"] for each in checks
+    }
 
 
 def test_a_token_is_one_line_that_the_api_takes_for_its_roles(started: Started) -> None:
