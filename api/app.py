@@ -24,6 +24,7 @@ from api.errors import exception_handlers
 from api.freshness import Clock, utc_now
 from api.keys import Keys, read_keys
 from api.limits import Shedding
+from api.pages import routes as pages
 from api.rate import Shares, Sharing
 from api.reads import CONNECTIONS, Reads
 from api.refreshes import Refreshes
@@ -85,7 +86,15 @@ def build_app(
     refreshes = Refreshes(settings, wait_s=dagster_wait_s)
     tokens = Tokens(keys, remembered_s=settings.reports_cache_ttl)
     app = Served(
-        route_handlers=[reports.routes, events.routes, totals.routes, aggregates.routes, refresh.routes, health.routes],
+        route_handlers=[
+            reports.routes,
+            events.routes,
+            totals.routes,
+            aggregates.routes,
+            pages.routes,
+            refresh.routes,
+            health.routes,
+        ],
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "refreshes": Provide(lambda: refreshes, sync_to_thread=False),
@@ -151,6 +160,7 @@ def _openapi() -> OpenAPIConfig:
         tags=[
             Tag(name="Reports", description="What a caller may read."),
             Tag(name="Aggregates", description="Numbers over all customers, for managers."),
+            Tag(name="Pages", description="The same for people: without a script, in English and Russian."),
             Tag(name="Operation", description="For whoever has marts built."),
             Tag(name="Health", description="For whoever watches over the service."),
         ],

@@ -74,14 +74,15 @@ def is_refused(answer: Heard) -> bool:
     return answer.status in {400, 403, 404, 405, 414, 422} and not owners_named(answer.body.decode())
 
 
+@pytest.mark.parametrize("end", ["", "/view"])
 def test_another_is_refused_however_they_are_written_and_as_if_they_were_not_there(
-    served: Server, crowd: list[Person], bearer: Bearer
+    served: Server, crowd: list[Person], bearer: Bearer, end: str
 ) -> None:
     ada, bob = bearer(crowd[0]), crowd[1]
 
     for existing, absent in zip(written(bob.number), written(ABSENT), strict=True):
         answers = [
-            served.ask(f"/reports/{wanted}", ada, "X-Request-Id: same", *more)
+            served.ask(f"/reports/{wanted}{end}", ada, "X-Request-Id: same", *more)
             for wanted in (existing, absent)
             for more in ([], ["If-None-Match: *"], ["Accept: text/csv", "Accept-Encoding: gzip"])
         ]
@@ -169,7 +170,7 @@ def test_a_header_makes_nobody_another_and_leads_nowhere_else(
         assert with_it.told == plainly.told, path
 
 
-@pytest.mark.parametrize("route", [*ROUTES, "/reports/1009"])
+@pytest.mark.parametrize("route", [*ROUTES, "/reports/1009", "/reports/1009/view"])
 @pytest.mark.parametrize(
     "query",
     [

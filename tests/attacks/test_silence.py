@@ -51,7 +51,9 @@ def wrongly_asked(bearer: Bearer, person: Person) -> Iterator[tuple[int, bytes]]
     yield 401, request("/api/reports", own[:-3] + "abc")
     yield 401, request("/api/reports", "Authorization: Basic Y2FuYXJ5OmNhbmFyeQ==")
     yield 403, request(other, own)
+    yield 403, request(f"{other}/view", own)
     yield 403, request("/api/v1/aggregates/deal-pipeline", own)
+    yield 403, request("/dashboard", own)
     yield 404, request("/canary/canary-name@example.test", own)
     yield 404, request("/api/reports", bearer(None))
     yield 404, request("/api/reports/2026-08-01", own)
@@ -66,11 +68,14 @@ def wrongly_asked(bearer: Bearer, person: Person) -> Iterator[tuple[int, bytes]]
     yield 422, request("/api/reports?limit=canary", own)
     yield 422, request("/api/reports/canary", own)
     yield 422, request("/reports/1009?as_of=canary", own)
+    yield 422, request("/reports/1009/view?lang=canary", own)
+    yield 422, request("/dashboard?from=canary", all_)
     yield 422, request("/report", own, json_, method="POST", body=b'{"user_id": "canary", "start_ts": "canary"}')
     yield 422, request("/report", own, json_, method="POST", body=b'{"user_id": "canary')
     yield 431, request("/api/reports", own, *(f"X-{number}: canary" for number in range(80)))
     yield 503, request("/api/v1/refresh", all_, json_, method="POST", body=b"{}")
     yield 503, request("/api/v1/refresh/canary-run", all_)
+    yield 200, request("/dashboard", all_)
     yield 200, request("/health")
     yield 200, request("/health/live")
     yield 200, request("/health/ready")
@@ -107,6 +112,9 @@ def test_no_answer_has_headers_that_name_anybody_or_that_shared_caches_keep(
             assert (answer.status, SECRETS.findall(str(answer.headers))) == (200, []), answer.headers
             assert answer.headers["cache-control"].startswith("private")
             assert "authorization" in answer.headers["vary"].lower()
+    page = said(canaries, request("/reports/1009/view", bearer(crowd[0])))
+    assert (page.status, SECRETS.findall(str(page.headers))) == (200, [])
+    assert page.headers["cache-control"] == "private, no-store"
 
 
 def test_metrics_name_nobody_and_are_for_the_operator(canaries: Server, crowd: list[Person], bearer: Bearer) -> None:
@@ -165,6 +173,7 @@ def test_without_a_warehouse_nothing_of_it_is_told(
 ) -> None:
     all_ = bearer(crowd[0], "reports-reader", "reports-manager")
     routes = ["/reports/1009", "/api/reports", "/api/v1/aggregates/audit-activity", "/health", "/health/ready"]
+    routes += ["/reports/1009/view", "/dashboard"]
 
     for route in routes:
         answer = said(away_with_canaries, request(route, all_))
