@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import clickhouse_driver
 import msgspec
 import psycopg
 from psycopg import conninfo
@@ -121,17 +119,6 @@ def load(settings: Settings, window: Window) -> dict[str, float]:
 def before(until: datetime, hours: int, events: int) -> list[tuple[datetime, int]]:
     """`events` in each of the `hours` before `until`."""
     return [(until - (hours - number) * HOUR, events) for number in range(hours)]
-
-
-def client(settings: Settings) -> Any:
-    """A client of the warehouse for statements that are the bench's own."""
-    return clickhouse_driver.Client(
-        settings.clickhouse_host,
-        settings.clickhouse_port,
-        settings.clickhouse_database,
-        settings.clickhouse_user,
-        settings.clickhouse_password,
-    )
 
 
 def silently(_: str) -> None:

@@ -57,7 +57,7 @@ def measure(rows: int = ROWS) -> dict[str, float]:
     """Rows a second and seconds of each, each the median of three in turn."""
     until = midnight(datetime.now(UTC).date())
     window = Window(until - _DAYS * DAY, until)
-    with stacks.running("clickhouse") as settings, history.client(settings) as client:
+    with stacks.running("clickhouse") as settings, stacks.client(settings) as client:
         migrate(settings)
         held = fill(settings, client, window, rows)
         bounds = {"since": f"{window.since:%F %T}", "until": f"{window.until:%F %T}"}

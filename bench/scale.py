@@ -56,7 +56,7 @@ def _day(running: Settings, name: str, of_an_hour: int, wearers: int) -> Day:
     seconds = history.load(settings, Window(until - DAY, until))
     with psycopg.connect(settings.telemetry_database_url) as source:
         [(held, _)] = source.execute(_ON_DISK).fetchall()
-    with history.client(settings) as client:
+    with stacks.client(settings) as client:
         taken = {mart: client.execute(_BYTES, {"table": f"{mart}_builds"})[0] for mart in _MARTS}
     return Day(
         events=24 * of_an_hour,

@@ -8,6 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import clickhouse_driver
 
 from resources.settings import Settings
 from stack import lineup, up
@@ -53,3 +56,14 @@ def materialize(settings: Settings, first_day: str, last_day: str, *how: str) ->
     command = [sys.executable, "-m", "bench.run", first_day, last_day, *how]
     environ = os.environ | lineup.environment(settings)
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ).stdout.splitlines()[-1]
+
+
+def client(settings: Settings) -> Any:
+    """A client of the warehouse for statements that are the bench's own."""
+    return clickhouse_driver.Client(
+        settings.clickhouse_host,
+        settings.clickhouse_port,
+        settings.clickhouse_database,
+        settings.clickhouse_user,
+        settings.clickhouse_password,
+    )

@@ -16,7 +16,7 @@ import dagster as dg
 import psycopg
 
 from assets.definitions import reports
-from bench import history
+from bench import history, stacks
 from resources.settings import Settings, read_settings
 
 NEW_ROWS = 1_000
@@ -80,7 +80,7 @@ class Ticker:
 
     def _read(self, run_id: str) -> int:
         """How many events of the source the run's builds were made from."""
-        with history.client(self._settings) as client:
+        with stacks.client(self._settings) as client:
             return int(client.execute(_READ, {"run": run_id})[0][0])
 
     def _touched(self) -> int:

@@ -7,12 +7,10 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any
-
-import clickhouse_driver
 
 from assets.partitions import Window
 from assets.user_daily_reports import DailyBuild
+from bench import stacks
 from resources.migrations import migrate
 from resources.publications import DAY, EPOCH, HOUR, Build, new_build_ids, publish
 from resources.settings import Settings, read_settings
@@ -55,7 +53,7 @@ def fill(settings: Settings) -> None:
     """Publish customers, hours and days, and copy the mart for the peers; both are merged, as they are in time."""
     migrate(settings)
     customers, stats = new_build_ids(1)[0], new_build_ids(24 * DAYS)
-    with Warehouse(settings) as warehouse, _client(settings) as client:
+    with Warehouse(settings) as warehouse, stacks.client(settings) as client:
         client.execute(_CUSTOMERS, {"build": customers, "wearers": WEARERS})
         rows = {"build": stats[0], "wearers": WEARERS, "rows": 2 * WEARERS * DAYS * 8, "since": f"{SINCE:%F %T}"}
         client.execute(_STATS, rows)
@@ -81,7 +79,7 @@ def rebuild_for_ever(settings: Settings) -> None:
 
 def queries_of(settings: Settings) -> int:
     """How many queries the server has begun since it started, this one among them."""
-    with _client(settings) as client:
+    with stacks.client(settings) as client:
         found: int = client.execute("SELECT value FROM system.events WHERE event = 'Query'")[0][0]
         return found
 
@@ -89,16 +87,6 @@ def queries_of(settings: Settings) -> int:
 def _build(mart: str, segment: datetime, build_id: int, rows: int = 1) -> Build:
     return Build(
         mart=mart, segment=segment, build_id=build_id, source_seq=1, rows=rows, checksum=0, watermark=segment, inputs=()
-    )
-
-
-def _client(settings: Settings) -> Any:
-    return clickhouse_driver.Client(
-        settings.clickhouse_host,
-        settings.clickhouse_port,
-        settings.clickhouse_database,
-        settings.clickhouse_user,
-        settings.clickhouse_password,
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import psycopg2
 from psycopg2.extensions import connection
 
-from bench import history
+from bench import stacks
 from resources.settings import Settings
 
 _TABLE = """
@@ -48,7 +48,7 @@ def tick(settings: Settings, until: datetime) -> float:
     with (
         psycopg2.connect(settings.telemetry_database_url) as telemetry,
         psycopg2.connect(settings.crm_database_url) as crm,
-        history.client(settings) as client,
+        stacks.client(settings) as client,
     ):
         client.execute(_TABLE)
         began = time.perf_counter()

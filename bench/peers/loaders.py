@@ -6,14 +6,13 @@ Each only loads: nothing is checked, attributed or verified, and nothing is sync
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import clickhouse_connect
-import clickhouse_driver
 import pandas as pd
 import psycopg2
 from psycopg.conninfo import conninfo_to_dict
 
+from bench import stacks
 from resources.settings import Settings
 
 COLUMNS = {
@@ -34,21 +33,10 @@ COLUMNS = {
 _NAMES = ", ".join(COLUMNS)
 
 
-def client(settings: Settings) -> Any:
-    """A connection to the warehouse."""
-    return clickhouse_driver.Client(
-        settings.clickhouse_host,
-        settings.clickhouse_port,
-        settings.clickhouse_database,
-        settings.clickhouse_user,
-        settings.clickhouse_password,
-    )
-
-
 def make_table(settings: Settings) -> None:
     """An empty table of the source's columns for the peers."""
     declared = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    with client(settings) as warehouse:
+    with stacks.client(settings) as warehouse:
         warehouse.execute("DROP TABLE IF EXISTS peer_events")
         warehouse.execute(f"CREATE TABLE peer_events ({declared}) ENGINE = MergeTree ORDER BY (event_time, id)")
 
@@ -59,7 +47,7 @@ def postgresql_function(settings: Settings) -> None:
     source = [f"{at['host']}:{at['port']}", at["dbname"], "raw_telemetry", at["user"], at["password"], "telemetry"]
     named = {f"source_{number}": value for number, value in enumerate(source)}
     placeholders = ", ".join(f"%({name})s" for name in named)
-    with client(settings) as warehouse:
+    with stacks.client(settings) as warehouse:
         warehouse.execute(
             f"INSERT INTO peer_events ({_NAMES}) SELECT {_NAMES} FROM postgresql({placeholders})",  # noqa: S608 - ours
             named,
