@@ -1,4 +1,4 @@
-"""Loading events: while a batch is checked and attributed, the next is read and the one before is written."""
+"""Loading events: batches are checked and attributed in one thread while the one before is written in another."""
 
 from __future__ import annotations
 
@@ -40,22 +40,12 @@ def load(
     departed = read_departed(warehouse)
     with ThreadPoolExecutor(max_workers=1) as writer:
         written: Future[None] | None = None
-        for checked in _checked(_read_ahead(batches), builds, owners, departed, naive(first_day)):
+        for checked in _checked(batches, builds, owners, departed, naive(first_day)):
             if written is not None:
                 written.result()
             written = writer.submit(_write, warehouse, checked)
         if written is not None:
             written.result()
-
-
-def _read_ahead(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same, each read in another thread while the one before is worked on."""
-    waiting = iter(batches)
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        following = reader.submit(next, waiting, None)
-        while (batch := following.result()) is not None:
-            following = reader.submit(next, waiting, None)
-            yield batch
 
 
 def read_owners(warehouse: Warehouse, owners_build: int) -> pl.DataFrame:
