@@ -86,15 +86,7 @@ def build_app(
     refreshes = Refreshes(settings, wait_s=dagster_wait_s)
     tokens = Tokens(keys, remembered_s=settings.reports_cache_ttl)
     app = Served(
-        route_handlers=[
-            reports.routes,
-            events.routes,
-            totals.routes,
-            aggregates.routes,
-            pages.routes,
-            refresh.routes,
-            health.routes,
-        ],
+        route_handlers=[part.routes for part in (reports, events, totals, aggregates, pages, refresh, health)],
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "refreshes": Provide(lambda: refreshes, sync_to_thread=False),

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -51,22 +52,18 @@ def measure() -> dict[str, float]:
         date, rows = day.seeded_day(settings)
         # The first run publishes the CRM, too; the ones measured build the same day again.
         stacks.materialize(settings, date, date)
-        took: dict[str, list[float]] = {}
+        took = defaultdict[str, list[float]](list)
         resident_mb = []
         for turn in range(TURNS):
             progress.update(step, description=f"turn {turn + 1}", advance=1)
+            loaders.make_table(settings)
             loaded = _apart(settings, date)
             whole = json.loads(stacks.materialize(settings, date, date, "--full-refresh"))
             resident_mb += [loaded["resident_mb"], whole["resident_mb"]]
-            loaders.make_table(settings)
-            found = {
-                "floor": _seconds(lambda: _floor(settings, date)),
-                "extract_and_load": loaded["seconds"],
-                "end_to_end": sum(whole["seconds"][mart] for mart in TELEMETRY),
-                "postgresql_function": _seconds(lambda: loaders.postgresql_function(settings)),
-            }
-            for name, seconds in found.items():
-                took.setdefault(name, []).append(seconds)
+            took["floor"].append(_seconds(lambda: _floor(settings, date)))
+            took["extract_and_load"].append(loaded["seconds"])
+            took["end_to_end"].append(sum(whole["seconds"][mart] for mart in TELEMETRY))
+            took["postgresql_function"].append(_seconds(lambda: loaders.postgresql_function(settings)))
         progress.update(step, description="the old importer", advance=1)
         loaders.make_table(settings)
         took["old_importer"] = [_seconds(lambda: loaders.importer(settings, world.http_port))]

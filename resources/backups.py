@@ -37,6 +37,9 @@ _MADE_AGAIN = "retained_builds"
 _BORN_WITH_A_ROW = "collections"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_DONE = {"BACKUP_CREATED", "RESTORED"}
+_FAILED = {"BACKUP_FAILED", "BACKUP_CANCELLED", "RESTORE_FAILED", "RESTORE_CANCELLED"}
+
 _TRIES = 5
 _PERIOD_S = 0.1
 
@@ -190,10 +193,6 @@ def _carry_out(server: Warehouse, settings: Settings, way: str, name: str, move:
             raise _explained(name, disk, int(code[1]) if code else 0)
         move(0, 0, f"{'writing' if way == 'to' else 'reading'} {name}, {time.monotonic() - began:.0f} s")
         time.sleep(_PERIOD_S)
-
-
-_DONE = {"BACKUP_CREATED", "RESTORED"}
-_FAILED = {"BACKUP_FAILED", "BACKUP_CANCELLED", "RESTORE_FAILED", "RESTORE_CANCELLED"}
 
 
 def _explained(name: str, disk: str, code: int) -> BackupFailed:

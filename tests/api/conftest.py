@@ -17,7 +17,7 @@ from api.freshness import Clock, utc_now
 from resources.migrations import migrate
 from resources.settings import Settings
 from tests.api.sample import fill
-from tests.api.world import ADA_UUID, ISSUER, Issuer, Marts
+from tests.api.world import ADA_UUID, ISSUER, NOBODY_UUID, Issuer, Marts
 
 Client = TestClient[Litestar]
 
@@ -50,6 +50,12 @@ def trusted(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     file = tmp_path_factory.mktemp("keys") / "keys.json"
     file.write_bytes(issuer.key_set())
     return {"reports_jwks": str(file), "reports_token_issuer": ISSUER, "reports_rate_limit": 0}
+
+
+@pytest.fixture
+def manager(issuer: Issuer) -> dict[str, str]:
+    """A manager, who is no customer."""
+    return issuer.authorization(NOBODY_UUID, "reports-manager")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from api.reads import STREAMS
 from resources.settings import Settings
 from tests.api.conftest import Client, empty_marts, serving
-from tests.api.world import ADA_UUID, CUSTOMERS, NOBODY_UUID, Issuer, Marts, worn
+from tests.api.world import ADA_UUID, CUSTOMERS, Issuer, Marts, worn
 
 PIPELINE = "/api/v1/aggregates/deal-pipeline"
 ACTIVITY = "/api/v1/aggregates/audit-activity"
@@ -62,11 +62,6 @@ def filled(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
 def client(filled: Marts, trusted: dict[str, Any]) -> Iterator[Client]:
     with serving(filled.settings, trusted) as client:
         yield client
-
-
-@pytest.fixture
-def manager(issuer: Issuer) -> dict[str, str]:
-    return issuer.authorization(NOBODY_UUID, "reports-manager")
 
 
 def test_deals_come_by_status_and_currency_with_exact_amounts(client: Client, manager: dict[str, str]) -> None:

@@ -45,11 +45,6 @@ def client(filled: Marts, trusted: dict[str, Any]) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def manager(issuer: Issuer) -> dict[str, str]:
-    return issuer.authorization(NOBODY_UUID, "reports-manager")
-
-
 @pytest.fixture(params=["en", "ru"])
 def words(request: pytest.FixtureRequest) -> dict[str, str]:
     """What one of the languages says."""
