@@ -99,7 +99,7 @@ class AuditBuild:
         for window in joined(Window(day, day + DAY) for day in build_ids if prints[day][0]):
             self._source.window(window.since, window.until, window.since)
             activity = self._source.frame("sources/audit_activity").join(builds, on="day")
-            self._warehouse.insert("builds/audit_activity", arrays(activity))
+            self._warehouse.insert("builds/audit_activity", [arrays(activity)])
         plans = [
             Plan(
                 segment=day,

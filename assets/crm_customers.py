@@ -50,7 +50,7 @@ def build_customers(warehouse: Warehouse, source: Snapshot, run_id: str) -> Outc
     if customers.height:
         warehouse.insert_rows("builds/crm_customers", _with_build(customers, customers_build).rows())
     if owners.height:
-        warehouse.insert("builds/prosthesis_owners", arrays(_with_build(owners, owners_build)))
+        warehouse.insert("builds/prosthesis_owners", [arrays(_with_build(owners, owners_build))])
     read = {MART: (customers_build, customers.height), OWNERS: (owners_build, owners.height)}
     builds = _verified(warehouse, read, source_seq, customers["updated_at"].max())
     if customers.height:

@@ -1,9 +1,11 @@
-"""Loading events: batches are checked and attributed in one thread while the one before is written in another."""
+"""Loading events: batches are checked, attributed and sent while another thread reads those that come next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,9 @@ from assets.soundness import DEPARTED, attribute, mark_departed, with_reason
 from resources.publications import EPOCH, naive
 from resources.sql import statement
 from resources.warehouse import Warehouse
+
+_AHEAD = 4
+"""Batches that are read before they are asked for, while the server is busy with what it got."""
 
 _OPTIONAL = ("response_time_ms", "latitude", "longitude")
 
@@ -38,14 +43,22 @@ def load(
         schema={"segment": pl.Datetime("us"), "build_id": pl.UInt64},
     )
     departed = read_departed(warehouse)
-    with ThreadPoolExecutor(max_workers=1) as writer:
-        written: Future[None] | None = None
-        for checked in _checked(batches, builds, owners, departed, naive(first_day)):
-            if written is not None:
-                written.result()
-            written = writer.submit(_write, warehouse, checked)
-        if written is not None:
-            written.result()
+    with closing(_ahead(batches)) as coming:
+        checked = _checked(coming, builds, owners, departed, naive(first_day))
+        warehouse.insert("builds/telemetry_events", _sound(warehouse, checked))
+
+
+def _ahead(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """`batches`, some of which another thread reads before they are asked for; it is gone once this is closed."""
+    coming = iter(batches)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        read = deque(reader.submit(next, coming, None) for _ in range(_AHEAD))
+        try:
+            while (batch := read.popleft().result()) is not None:
+                read.append(reader.submit(next, coming, None))
+                yield batch
+        finally:
+            reader.shutdown(cancel_futures=True)
 
 
 def read_owners(warehouse: Warehouse, owners_build: int) -> pl.DataFrame:
@@ -76,13 +89,15 @@ def _checked(
         yield reasoned.with_columns(segment=segment).join(builds, on="segment", how="left")
 
 
-def _write(warehouse: Warehouse, checked: pl.DataFrame) -> None:
-    sound = checked.filter(pl.col("reason").is_null())
-    if sound.height:
-        warehouse.insert("builds/telemetry_events", _coded(sound))
-    set_apart = checked.filter(pl.col("reason").is_not_null())
-    if set_apart.height:
-        warehouse.insert_rows("builds/quarantine", _to_keep(set_apart).rows())
+def _sound(warehouse: Warehouse, checked: Iterable[pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """What goes to the mart; what does not is written to the quarantine on the way."""
+    for batch in checked:
+        set_apart = batch.filter(pl.col("reason").is_not_null())
+        if set_apart.height:
+            warehouse.insert_rows("builds/quarantine", _to_keep(set_apart).rows())
+        sound = batch.filter(pl.col("reason").is_null())
+        if sound.height:
+            yield _coded(sound)
 
 
 def _to_keep(set_apart: pl.DataFrame) -> pl.DataFrame:

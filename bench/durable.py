@@ -67,7 +67,7 @@ def _insert_ms(settings: Settings, rows: int, times: int) -> float:
         columns = _columns(warehouse, rows)
         for _ in range(times):
             began = time.perf_counter()
-            warehouse.insert("builds/telemetry_events", columns)
+            warehouse.insert("builds/telemetry_events", [columns])
             took_ms.append((time.perf_counter() - began) * 1000)
     return round(statistics.median(took_ms), 1)
 

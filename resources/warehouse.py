@@ -6,7 +6,7 @@ import logging
 import queue
 import select
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -14,6 +14,8 @@ from typing import Any
 
 import clickhouse_driver
 from clickhouse_driver import errors
+from clickhouse_driver.block import ColumnOrientedBlock
+from clickhouse_driver.protocol import ServerPacketTypes
 
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.settings import Settings
@@ -58,7 +60,7 @@ class Warehouse:
     @cached_property
     def _writer(self) -> clickhouse_driver.Client:
         """Sends numpy arrays, nine times as fast as Python lists; made late, because it loads pandas."""
-        return clickhouse_driver.Client(**self._options, settings={"use_numpy": True})
+        return _Writer(**self._options, settings={"use_numpy": True})
 
     def glance(self) -> None:
         """Find out before each question whether the server has closed the connection, without asking it.
@@ -107,14 +109,16 @@ class Warehouse:
         with _readable_errors(name):
             self._reader.execute(question.text.replace("{declaration:Declaration}", declaration), sent)
 
-    def insert(self, name: str, /, columns: Mapping[str, Any]) -> None:
-        """Send the numpy `columns` (instants UTC, without a zone) that the INSERT of `sql/{name}.sql` names in a block.
+    def insert(self, name: str, /, blocks: Iterable[Mapping[str, Any]]) -> None:
+        """Send `blocks` of numpy columns (instants UTC, without a zone), which the INSERT of `sql/{name}.sql` names.
 
-        Raises `WarehouseUnavailable`, `WarehouseError`.
+        One INSERT takes all of them, and no more than one is held here. Raises `WarehouseUnavailable`,
+        `WarehouseError`, and what `blocks` raises; some of them may then have been written.
         """
         wanted = statement(name)
+        columns = ([block[column] for column in wanted.columns] for block in blocks)
         with _readable_errors(name):
-            self._writer.execute(wanted.text, [columns[column] for column in wanted.columns], columnar=True)
+            self._writer.execute(wanted.text, columns, columnar=True)
 
     def insert_rows(self, name: str, /, rows: Sequence[Sequence[Any]]) -> None:
         """Send a few Python `rows` as one block of the INSERT in `sql/{name}.sql`; for many, see `insert`."""
@@ -168,6 +172,25 @@ class WarehousePool:
         """Close the connections that are idle."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
+
+
+class _Writer(clickhouse_driver.Client):  # type: ignore[misc] # the driver has no types
+    """Sends the blocks of an INSERT as they come, where the driver's own client wants to have them all."""
+
+    def send_data(self, sample_block: Any, data: Iterable[Any], **_: bool) -> int:
+        """Send every block of `data`, and their end; how many rows they had."""
+        rows = 0
+        for columns in data:
+            block = ColumnOrientedBlock(sample_block.columns_with_types, columns)
+            self.connection.send_data(block)
+            rows += block.num_rows
+            # What the server says on the way is little, or that it gave up.
+            while _readable(self.connection.socket.fileno()):
+                packet = self.connection.receive_packet()
+                if packet.type == ServerPacketTypes.EXCEPTION:
+                    raise packet.exception
+        self.connection.send_data(ColumnOrientedBlock())
+        return rows
 
 
 class _Glancing:

@@ -1,5 +1,6 @@
--- Sound, attributed events of one batch. Every string comes as a number and, once a batch, the string that it stands for: that is
--- LowCardinality on the wire, also for columns that are not.
+-- Sound, attributed events in blocks. Every string comes as a number and, once a block, the string that it stands for: that is
+-- LowCardinality on the wire, also for columns that are not. Blocks are joined to parts that need little merging, and that are sorted
+-- and written while more comes.
 INSERT INTO telemetry_events_builds (
     id, user_id, prosthesis_id, prosthesis_type, prosthesis_model, chip_id, event_time, saved_ts, muscle_group, signal_frequency,
     signal_duration, signal_amplitude, response_time_ms, battery_level, error_code, latitude, longitude, build_id
@@ -24,4 +25,5 @@ SELECT * FROM input($$
     longitude Float64,
     build_id UInt64
 $$)
+SETTINGS min_insert_block_size_rows = 250000, min_insert_block_size_bytes = 0
 FORMAT Native
