@@ -11,6 +11,7 @@ from assets.checks import CHECKED_HOURLY, CHECKS, check_marts
 from assets.collection import NIGHTLY, collect_builds
 from assets.crm_customers import crm_customers
 from assets.deal_pipeline import deal_pipeline
+from assets.executors import executor
 from assets.partitions import daily
 from assets.rebuild import rebuild
 from assets.reconciliation import HOURLY, reconcile
@@ -44,5 +45,5 @@ def reports() -> dg.Definitions:
         schedules=[NIGHTLY, HOURLY, CHECKED_HOURLY, telemetry_fallback],
         sensors=[telemetry_arrival, *sensors(settings)],
         resources={"warehouse": WarehouseResource(), "crm": CrmSource(), "telemetry": TelemetrySource()},
-        executor=dg.in_process_executor,
+        executor=executor(settings),
     )

@@ -90,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     reports_home: str = ".reports"
     """Where the local stack keeps its state."""
+    reports_executor: Literal["in_process", "multiprocess", "docker", "k8s"] = "in_process"
+    """How Dagster carries out the steps of a run: all in the run's process, or each in one, a container or a pod."""
     dagster_database_url: str = ""
     """Dagster's own PostgreSQL."""
     dagster_webserver_url: str = ""

@@ -58,10 +58,14 @@ def start(  # noqa: PLR0913 - every option is one
     port_postgres: Port = None,
     port_clickhouse: Port = None,
     port_code: Port = None,
+    port_guests: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Also start a Dagster UI there in which nothing can be changed."),
+    ] = None,
 ) -> None:
     """Start the stack and say where it is; at the first start fill it with demo data."""
     ports = {"api": port_api, "dagster": port_dagster, "postgres": port_postgres}
-    ports |= {"clickhouse": port_clickhouse, "code": port_code}
+    ports |= {"clickhouse": port_clickhouse, "code": port_code, "guests": port_guests}
     wishes = up.Wishes(ports=ports, parts=part or [], demo=demo)
     if up.must_fetch(os.environ):
         OUT.print("Fetching the ClickHouse engine, once: 180 MB.")
@@ -170,7 +174,7 @@ class _Foreground:
 
 def _welcome(state: StackState) -> None:
     home, settings = up.current(os.environ)
-    for line in welcome.lines(home, settings, {part.name for part in state.parts}):
+    for line in welcome.lines(home, settings, {part.name: part.port for part in state.parts}):
         typer.echo(line)
     if state.message:
         trouble(state.message)

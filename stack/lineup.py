@@ -33,7 +33,8 @@ class Embedded(msgspec.Struct, frozen=True):
         defaults = {**ports.DEFAULTS, "api": settings.reports_service_port}
         needed = {"api": True, "dagster": self.dagster, "code": self.dagster}
         needed |= {"postgres": self.postgres, "clickhouse": self.clickhouse}
-        chosen = {name: given.get(name) for name in defaults if needed[name]}
+        needed |= {"guests": self.dagster and given.get("guests") is not None}
+        chosen = {name: given.get(name) for name in needed if needed[name]}
         return {name: defaults[name] if port is None else port for name, port in chosen.items()}
 
 
@@ -135,7 +136,7 @@ def _api(settings: Settings, known: dict[str, str]) -> Part:
 
 
 def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> list[Part]:
-    code_port, web_port = listening["code"], listening["dagster"]
+    code_port = listening["code"]
     known = environment(settings) | {
         "PYTHONUNBUFFERED": "1",
         "DAGSTER_HOME": str(home.dagster),
@@ -158,8 +159,11 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
 
     serve = ["stack.code_server", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
     serve += ["-h", _HOST, "-p", str(code_port), "--use-python-environment-entry-point"]
-    web = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(web_port)]
-    web_probe = probes.http(f"http://{_HOST}:{web_port}/server_info")
+
+    def web(name: str, port: int, *options: str) -> Part:
+        arguments = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(port), *options]
+        return part(name, arguments, {"prepare", "code"}, port, probes.http(f"http://{_HOST}:{port}/server_info"))
+
     # It opens nothing while it loads, so it need not wait for the databases.
     code = part("code", serve, set(), code_port, probes.code_server(code_port))
     return [
@@ -171,7 +175,8 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
             None,
             probes.daemon(settings.dagster_database_url),
         ),
-        part("webserver", web, {"prepare", "code"}, web_port, web_probe),
+        web("webserver", listening["dagster"]),
+        *([web("guests", listening["guests"], "--read-only")] if "guests" in listening else []),
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from stack.errors import PortTaken
 
 DEFAULTS = {"api": 8087, "dagster": 3000, "postgres": 15432, "clickhouse": 19000, "code": 14000}
-"""By the name of the option `--port-NAME`."""
+"""By the name of the option `--port-NAME`. There is none for `guests`: that part runs where its option is given."""
 
 _LISTENERS = {
     "api": "the API",
@@ -17,6 +17,7 @@ _LISTENERS = {
     "postgres": "PostgreSQL",
     "clickhouse": "ClickHouse",
     "code": "Dagster's code server",
+    "guests": "the Dagster UI for guests",
 }
 
 

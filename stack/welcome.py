@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import clickhouse_driver
@@ -17,10 +17,15 @@ _WITH_REPORTS = "SELECT user_id FROM user_daily_reports GROUP BY user_id ORDER B
 _WITH_PROSTHESIS = "SELECT min(customer_id) FROM prostheses WHERE valid_to IS NULL"
 
 
-def lines(home: Home, settings: Settings, parts: set[str]) -> Iterator[str]:
-    """Addresses of what runs, then a `curl` line ready to be pasted, where there is somebody to ask for."""
+def lines(home: Home, settings: Settings, parts: Mapping[str, int | None]) -> Iterator[str]:
+    """Addresses of what runs, then a `curl` line ready to be pasted, where there is somebody to ask for.
+
+    `parts` are what was started, with their ports.
+    """
     if "webserver" in parts:
         yield f"Dagster  {settings.dagster_webserver_url}"
+    if "guests" in parts:
+        yield f"Guests   http://127.0.0.1:{parts['guests']}"
     if "api" not in parts:
         return
     address = lineup.api_address(settings)

@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def _group(nodeid: str) -> str:
     name = Path(nodeid.partition("::")[0]).stem
-    return "stack" if name in {"test_whole", "test_whole_automation", "test_browser"} else name
+    return "stack" if name in {"test_whole", "test_whole_automation", "test_browser", "test_guests"} else name
 
 
 @pytest.fixture(scope="session")

@@ -106,12 +106,19 @@ def _table(rows: list[Row], sheet: Sheet, schema: Any) -> Any:
 
 
 def _named(row: Row, sheet: Sheet) -> dict[str, Any]:
-    return {column.name: _encodable(cell, column.kind) for column, cell in zip(sheet.columns, row, strict=True)}
+    return {column.name: _encodable(cell, column) for column, cell in zip(sheet.columns, row, strict=True)}
 
 
-def _encodable(cell: Any, kind: Kind) -> Any:
+def _encodable(cell: Any, column: Column) -> Any:
     if cell is None:
         return None
-    if kind is Kind.INSTANT:
-        return in_utc(cell)
-    return (cell - _EPOCH).days if kind is Kind.DAY else cell
+    match column.kind:
+        case Kind.INSTANT:
+            return in_utc(cell)
+        case Kind.DAY:
+            return (cell - _EPOCH).days
+        case Kind.MONEY:
+            # Arrow refuses a digit too many instead of rounding it.
+            return f"{cell:.{column.decimals}f}"
+        case _:
+            return cell

@@ -1,7 +1,7 @@
 """What can be wrong around the marts, looked for by small checks that change nothing.
 
 A check is a function that yields findings; its name is its key in the table of its module. `verdicts` says what a
-finding is, `sources`, `warehouse` and `surroundings` have the checks, and `examine` has them made.
+finding is, `sources`, `dagster_role`, `warehouse` and `surroundings` have the checks, and `examine` has them made.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from resources.errors import ReportsError, SettingsError
 from resources.settings import read_settings
 from stack import lineup
-from stack.doctor import sources, surroundings, warehouse
+from stack.doctor import dagster_role, sources, surroundings, warehouse
 from stack.doctor.verdicts import Result
 from stack.home import Home
 from stack.whereabouts import servers
@@ -35,6 +35,8 @@ def examine(environ: Mapping[str, str]) -> Iterator[Result]:
     yield from warehouse.loader(settings)
     yield from warehouse.api_reader(settings)
     yield from sources.daemons(settings.dagster_database_url)
+    is_ours = bool(settings.dagster_database_url) and not given.dagster_database_url
+    yield from dagster_role.role(settings, is_ours=is_ours)
     yield from surroundings.web_server(settings)
     yield from surroundings.token_keys(settings)
     if lineup.embedded(given, environ).clickhouse:

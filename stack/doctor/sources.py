@@ -66,15 +66,15 @@ def daemons(url: str) -> Iterator[Result]:
         yield from skipped("Dagster", ("database", "daemons"), why)
         return
     try:
-        with _connected(url, "DAGSTER_DATABASE_URL") as connection:
+        with connected(url, "DAGSTER_DATABASE_URL") as connection:
             yield Result("Dagster: database", "ok", "")
             yield judged("Dagster: daemons", lambda: _heartbeats(connection))
     except SourceError as error:
         yield Result("Dagster: database", "failed", str(error))
-        yield from skipped("Dagster", ("daemons",), _UNREACHED)
+        yield from skipped("Dagster", ("daemons",), UNREACHED)
 
 
-_UNREACHED = "Not asked, because the server cannot be reached."
+UNREACHED = "Not asked, because the server cannot be reached."
 
 
 def _database(
@@ -82,20 +82,20 @@ def _database(
 ) -> Iterator[Result]:
     variable = f"{place.upper()}_DATABASE_URL"
     try:
-        with _connected(url, variable) as connection:
+        with connected(url, variable) as connection:
             yield Result(f"{place}: connection", "ok", "")
             yield from all_judged(place, _OF_A_SERVER, Server(connection, variable, is_ours))
             for name, (schema, tables) in schemas.items():
                 yield from all_judged(name, _of(tables), Schema(connection, schema, tables, is_ours))
     except SourceError as error:
         yield Result(f"{place}: connection", "failed", str(error))
-        yield from skipped(place, _OF_A_SERVER, _UNREACHED)
+        yield from skipped(place, _OF_A_SERVER, UNREACHED)
         for name, (_, tables) in schemas.items():
-            yield from skipped(name, _of(tables), _UNREACHED)
+            yield from skipped(name, _of(tables), UNREACHED)
 
 
 @contextmanager
-def _connected(url: str, variable: str) -> Iterator[Connection]:
+def connected(url: str, variable: str) -> Iterator[Connection]:
     """A connection that answers within seconds or not at all. Raises `SourceError`; the server's words name hosts."""
     try:
         given = conninfo_to_dict(url)
@@ -125,8 +125,14 @@ def _unreachable(address: str, variable: str) -> SourceUnavailable:
 
 
 def _server(connection: Connection) -> tuple[int, datetime, bool, list[str]]:
-    version, now, is_superuser, powers = _rows(connection, "doctor/postgres_server")[0]
+    version, now, is_superuser, powers = rows(connection, "doctor/postgres_server")[0]
     return version, now, is_superuser, powers
+
+
+def powers(connection: Connection) -> list[str]:
+    """What the role may do beyond tables; a superuser is a member of everything."""
+    _, _, is_superuser, found = _server(connection)
+    return ["SUPERUSER"] if is_superuser else found
 
 
 def _version(server: Server) -> Findings:
@@ -148,38 +154,35 @@ def _clock(server: Server) -> Findings:
 
 
 def _role(server: Server) -> Findings:
-    _, _, is_superuser, powers = _server(server.connection)
     if server.is_ours:
         yield ok("the stack's own server, and its owner")
-    elif is_superuser or powers:
-        # A superuser is a member of everything.
-        named = "SUPERUSER" if is_superuser else ", ".join(powers)
+    elif found := powers(server.connection):
         yield warning(
-            f"The role of {server.variable} is more than a reader: {named}. "
+            f"The role of {server.variable} is more than a reader: {', '.join(found)}. "
             "Give it a role of its own as `reports grants` prints it (docs/least-privilege.md)."
         )
 
 
 def _snapshot(server: Server) -> Findings:
     """The statements that begin every read of a source."""
-    _rows(server.connection, "sources/snapshot")
+    rows(server.connection, "sources/snapshot")
     try:
-        _rows(server.connection, "sources/source_seq")
+        rows(server.connection, "sources/source_seq")
     except psycopg.errors.InsufficientPrivilege:
         yield failed(
             f"The role of {server.variable} may not ask which server it reads from and how new that is. GRANT EXECUTE "
             "on pg_control_system(), pg_control_recovery(), pg_control_checkpoint() and pg_current_wal_lsn() to it."
         )
     finally:
-        _rows(server.connection, "sources/commit")
+        rows(server.connection, "sources/commit")
 
 
 def _contract(schema: Schema) -> Findings:
     """Every table is tried, so that all that is wrong is told at once."""
-    _rows(schema.connection, "sources/session", schema.name)
+    rows(schema.connection, "sources/session", schema.name)
     for table in schema.tables:
         try:
-            unknown = contract.check(table, _rows(schema.connection, "sources/columns", table))
+            unknown = contract.check(table, rows(schema.connection, "sources/columns", table))
         except SourceError as error:
             yield failed(str(error))
         else:
@@ -187,8 +190,8 @@ def _contract(schema: Schema) -> Findings:
 
 
 def _writable(schema: Schema) -> Findings:
-    _rows(schema.connection, "sources/session", schema.name)
-    found = [name for (name,) in _rows(schema.connection, "doctor/postgres_writable", list(schema.tables), schema.name)]
+    rows(schema.connection, "sources/session", schema.name)
+    found = [name for (name,) in rows(schema.connection, "doctor/postgres_writable", list(schema.tables), schema.name)]
     if schema.is_ours:
         yield ok("the stack's own server, and its owner")
     elif found:
@@ -199,13 +202,13 @@ def _writable(schema: Schema) -> Findings:
 
 
 def _arrivals(schema: Schema) -> Findings:
-    _rows(schema.connection, "sources/session", schema.name)
-    found = arrivals.Contract(*_rows(schema.connection, "sources/arrivals_contract")[0])
+    rows(schema.connection, "sources/session", schema.name)
+    found = arrivals.Contract(*rows(schema.connection, "sources/arrivals_contract")[0])
     for breach in found.breaches():
         yield warning(
             f"{breach} Marts then follow arrivals by comparing everything; docs/decisions/0013 says what to do."
         )
-    newest = _rows(schema.connection, "sources/arrivals_newest_id")[0][0]
+    newest = rows(schema.connection, "sources/arrivals_newest_id")[0][0]
     if found.has_sequence and found.last_id is None and newest is not None:
         yield warning(
             "Our role may not ask for the last number of raw_telemetry's sequence, so that deleted events look like a "
@@ -214,8 +217,8 @@ def _arrivals(schema: Schema) -> Findings:
 
 
 def _index(schema: Schema) -> Findings:
-    _rows(schema.connection, "sources/session", schema.name)
-    [(has_index,)] = _rows(schema.connection, "doctor/postgres_indexes", "raw_telemetry", "event_time")
+    rows(schema.connection, "sources/session", schema.name)
+    [(has_index,)] = rows(schema.connection, "doctor/postgres_indexes", "raw_telemetry", "event_time")
     if not has_index:
         yield warning(
             "raw_telemetry has no index that begins with event_time, so every hour that is read is a scan of the whole "
@@ -225,7 +228,7 @@ def _index(schema: Schema) -> Findings:
 
 def _heartbeats(connection: Connection) -> Findings:
     try:
-        seen = dict(_rows(connection, "doctor/heartbeats"))
+        seen = dict(rows(connection, "doctor/heartbeats"))
     except psycopg.errors.UndefinedTable:
         yield failed("Dagster's database has no tables of Dagster's yet. Start `dagster-daemon run` with it.")
         return
@@ -246,6 +249,7 @@ def _of(tables: Sequence[str]) -> Mapping[str, Any]:
     return {**_OF_TABLES, **more}
 
 
-def _rows(connection: Connection, name: str, *parameters: object) -> list[tuple[Any, ...]]:
+def rows(connection: Connection, name: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """What the statement of this name answers."""
     cursor = connection.execute(statement(name).text.encode(), parameters)
     return cursor.fetchall() if cursor.description else []

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from api.reads import STREAMS
@@ -92,6 +93,19 @@ def expected(
         "amount_total": total,
         "amount_mean": mean,
     }
+
+
+def test_a_mean_of_too_many_digits_for_parquet_loses_its_last_ones(client: Client, manager: dict[str, str]) -> None:
+    answer = client.get(PIPELINE, params={"format": "parquet"}, headers=manager)
+
+    table = pl.read_parquet(answer.content)
+    assert table.schema["amount_mean"] == pl.Decimal(38, 4)
+    assert table.select("amount_total", "amount_mean").rows() == [
+        (Decimal("2.00"), Decimal("0.6667")),
+        (Decimal("-0.02"), Decimal("-0.0067")),
+        (None, None),
+        (Decimal("1000000000000000000000000000000000.01"), Decimal("333333333333333333333333333333333.3367")),
+    ]
 
 
 def test_activity_comes_by_day_newest_first(client: Client, manager: dict[str, str]) -> None:

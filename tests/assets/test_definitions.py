@@ -11,7 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.executors import executor
 from assets.lineage import LINEAGE
+from resources.errors import SettingsError
+from resources.settings import read_settings
 from tests.assets.conftest import Marts
 
 TELEMETRY = ["telemetry_events", "user_daily_reports", "user_prosthesis_stats"]
@@ -243,3 +246,22 @@ def test_the_aggregates_are_materialized_from_dagster(graph: dg.Definitions, mar
         assert run(graph, instance, ["audit_activity"], partition="2026-02-01").success
     assert marts.query("SELECT status, deals FROM deal_pipeline") == [("won", 1)]
     assert marts.query("SELECT action, events, actors FROM audit_activity") == [("view", 1, 1)]
+
+
+@pytest.mark.parametrize("name", ["", "in_process", "multiprocess", "docker", "k8s"])
+def test_runs_have_the_executor_of_the_setting(
+    environment: None,  # noqa: ARG001 - it is asked for what it sets
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    from assets.definitions import reports  # noqa: PLC0415 - it reads the environment that was just set
+
+    monkeypatch.setenv("REPORTS_EXECUTOR", name)
+    chosen = reports().resolve_implicit_global_asset_job_def().executor_def
+    assert chosen.name == (name or "in_process")
+
+
+def test_an_executor_whose_extra_is_missing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dagster_docker", None)
+    with pytest.raises(SettingsError, match="needs the extra `docker`"):
+        executor(read_settings({"REPORTS_EXECUTOR": "docker"}))

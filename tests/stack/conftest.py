@@ -108,7 +108,7 @@ def started() -> Iterator[Started]:
         reports = Reports(folder)
         reports.environment["REPORTS_FRESHNESS_FACTOR"] = MINUTES_FOR_HALF_HOURS
         try:
-            yield Started(reports, reports.succeed("up", "--detach", *FREE_PORTS))
+            yield Started(reports, reports.succeed("up", "--detach", *FREE_PORTS, "--port-guests=0"))
             everything = [psutil.Process(reports.state.pid), *reports.processes()]
             reports.succeed("down")
             wait_until_gone(everything)

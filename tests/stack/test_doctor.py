@@ -99,6 +99,7 @@ def test_servers_of_ones_own_are_checked_and_nothing_fails(deployment: Deploymen
     assert {name for name, (state, _) in found.items() if state == "skipped"} == {
         "Dagster: database",
         "Dagster: daemons",
+        "Dagster: role",
         "Dagster: web server",
     }
     assert {"reader: writes nothing", "ClickHouse: tables", "telemetry: arrivals", "token keys"} <= found.keys()

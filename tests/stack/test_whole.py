@@ -63,14 +63,16 @@ def test_the_printed_curl_line_answers_with_reports(started: Started) -> None:
 
 
 def test_the_printed_addresses_answer(started: Started) -> None:
-    addresses = re.findall(r"^(?:API docs|Dagster) +(\S+)$", started.said, flags=re.MULTILINE)
-    assert [httpx.get(each, trust_env=False).status_code for each in addresses] == [200, 200]
+    addresses = re.findall(r"^(?:API docs|Dagster|Guests) +(\S+)$", started.said, flags=re.MULTILINE)
+    assert [httpx.get(each, trust_env=False).status_code for each in addresses] == [200, 200, 200]
 
 
 def test_status_shows_every_part_and_is_well(started: Started) -> None:
     rows = [line.split() for line in started.reports.succeed("status").splitlines()]
     health = {row[0]: row[-2] for row in rows if row[-1] == "0"}
-    assert health == dict.fromkeys(["postgres", "clickhouse", "code", "daemon", "webserver", "api"], "healthy")
+    assert health == dict.fromkeys(
+        ["postgres", "clickhouse", "code", "daemon", "webserver", "guests", "api"], "healthy"
+    )
     done = {row[0]: row[1] for row in rows if row[1] == "done"}
     assert done == dict.fromkeys(["prepare", "seed", "materialize"], "done")
 
