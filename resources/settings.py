@@ -1,7 +1,7 @@
 """Settings: read once, from the environment, by `read_settings`.
 
 A field's name in capitals is its variable: `clickhouse_host` is `CLICKHOUSE_HOST`. `.env.example` lists them all, and
-the `SYNONYMS` that services before this one had.
+the `SYNONYMS` that services before this one had. What is secret may come from a file (resources/secret_files.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from resources import secret_files
 from resources.errors import SettingsError
 
 _OWN_PREFIXES = ("REPORTS_", "CLICKHOUSE_")
@@ -111,10 +112,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises `SettingsError` that names every unknown, malformed or contradicting variable at once.
     """
     given = {name: value for name, value in environ.items() if value != ""}
-    known = VARIABLES.keys() | SYNONYMS.keys()
+    known = VARIABLES.keys() | SYNONYMS.keys() | secret_files.FILES.keys()
     unknown = sorted(name for name in given if name.startswith(_OWN_PREFIXES) and name not in known)
     problems = [f"{name} is not a setting" for name in unknown]
-    given = _translated(given, problems)
+    given = _translated(secret_files.told(given, problems), problems)
     values: dict[str, Any] = {}
     for name, field in VARIABLES.items():
         if name in given:

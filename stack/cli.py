@@ -19,6 +19,7 @@ from stack import (
     grants_command,
     issuer,
     logs,
+    secrets_command,
     simulate_command,
     terminal,
     up,
@@ -37,6 +38,7 @@ app.add_typer(backup_commands.app)
 app.command()(simulate_command.simulate)
 app.command()(doctor_command.doctor)
 app.command()(grants_command.grants)
+app.command("secrets")(secrets_command.make)
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 _DAY = ["%Y-%m-%d"]

@@ -19,7 +19,7 @@ from stack.parts import Part
 
 USER = "reports"
 READER = "reports_reader"
-_OTHERS = {READER: ("reader", reader.grants)} | {
+OTHERS = {READER: ("reader", reader.grants)} | {
     name: ("analyst" if name == "reports_analyst" else "default", grants) for name, grants in accounts.GRANTS.items()
 }
 """Accounts that may do what they are for only: their profile, and what makes their GRANTs in a database."""
@@ -45,15 +45,7 @@ _SERVER_ONLY = """<path>{folder}/server/</path><tcp_port>{port}</tcp_port><liste
 _USERS = """<clickhouse>
   <profiles>
     <default/>
-    <reader>
-{settings}
-      <constraints>
-{constraints}
-      </constraints>
-    </reader>
-    <analyst>
-{analyst_settings}
-    </analyst>
+{profiles}
   </profiles>
   <quotas><default/></quotas>
   <users>
@@ -65,21 +57,38 @@ _USERS = """<clickhouse>
         <query>GRANT TABLE ENGINE ON Memory</query>
       </grants>
     </default>
-    <{user}>
-      <password_sha256_hex>{password_sha256}</password_sha256_hex>
-      <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
-    </{user}>
-{others}
+{accounts}
   </users>
 </clickhouse>
 """
-_OTHER = """    <{user}>
+# To be laid into `users.d` of a server that has a profile and a quota `default` already.
+_USERS_ELSEWHERE = """<clickhouse>
+  <profiles>
+{profiles}
+  </profiles>
+  <users>
+    <default remove="remove"/>
+{accounts}
+  </users>
+</clickhouse>
+"""
+_PROFILES = """    <reader>
+{settings}
+      <constraints>
+{constraints}
+      </constraints>
+    </reader>
+    <analyst>
+{analyst_settings}
+    </analyst>"""
+_ACCOUNT = """    <{user}>
       <password_sha256_hex>{password_sha256}</password_sha256_hex>
-      <networks><ip>127.0.0.1</ip></networks><profile>{profile}</profile><quota>default</quota>
-      <grants>
-{grants}
-      </grants>
+      <networks><ip>{network}</ip></networks><profile>{profile}</profile><quota>default</quota>{grants}
     </{user}>"""
+_GRANTS = """
+      <grants>
+{queries}
+      </grants>"""
 
 
 def account(home: Home) -> Account:
@@ -134,26 +143,35 @@ def _configure(home: Home, own: str, databases: Sequence[str]) -> None:
         own=own, folder=escape(str(folder)), backups=escape(str(home.backups)), memory_bytes=memory_bytes
     )
     write_secret(folder / "config.xml", config)
-    login, others = account(home), [other_account(home, user) for user in _OTHERS]
-    users = _USERS.format(
-        user=login.user,
-        password_sha256=_sha256(login.password),
+    logins = [account(home), *(other_account(home, user) for user in OTHERS)]
+    write_secret(folder / "users.xml", _users(_USERS, logins, databases, "127.0.0.1"))
+    write_accounts(folder, logins)
+
+
+def users_elsewhere(logins: Iterable[Account], databases: Sequence[str]) -> str:
+    """The same accounts as a file for `users.d` of another server: any network, digests in place of passwords."""
+    return _users(_USERS_ELSEWHERE, logins, databases, "::/0")
+
+
+def _users(template: str, logins: Iterable[Account], databases: Sequence[str], network: str) -> str:
+    profiles = _PROFILES.format(
         settings=_settings(_READER_SETTINGS),
         constraints=_lines(_constraints()),
         analyst_settings=_settings(accounts.ANALYST_SETTINGS),
-        others="\n".join(_other(each, databases) for each in others),
     )
-    write_secret(folder / "users.xml", users)
-    write_accounts(folder, [login, *others])
+    return template.format(profiles=profiles, accounts="\n".join(_account(each, databases, network) for each in logins))
 
 
-def _other(login: Account, databases: Sequence[str]) -> str:
-    profile, grants = _OTHERS[login.user]
-    return _OTHER.format(
+def _account(login: Account, databases: Sequence[str], network: str) -> str:
+    """`USER` has no list of GRANTs, which is to say that it may do anything."""
+    profile, grants = OTHERS.get(login.user, ("default", None))
+    queries = [f"<query>{escape(grant)}</query>" for name in databases for grant in grants(name)] if grants else []
+    return _ACCOUNT.format(
         user=login.user,
         password_sha256=_sha256(login.password),
+        network=network,
         profile=profile,
-        grants=_lines(f"<query>{escape(grant)}</query>" for name in databases for grant in grants(name)),
+        grants=_GRANTS.format(queries=_lines(queries)) if grants else "",
     )
 
 

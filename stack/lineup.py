@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from resources.secret_files import FILES
 from resources.settings import SYNONYMS, VARIABLES, Settings
 from stack import clickhouse, issuer, ports, postgres, probes
 from stack.child import ROOT
@@ -17,6 +18,10 @@ from stack.parts import Part, Probe
 
 _HOST = "127.0.0.1"
 _WORKSPACE = str(ROOT / "workspace.yaml")
+
+
+_WAREHOUSE = ("CLICKHOUSE_HOST", "REPORTS_DATABASE_URL", "REPORTS_DATABASE_URL_FILE")
+"""Whoever sets one of these names a warehouse."""
 
 
 class Embedded(msgspec.Struct, frozen=True):
@@ -44,7 +49,7 @@ def embedded(settings: Settings, environ: Mapping[str, str]) -> Embedded:
     missing = [not settings.crm_database_url, not settings.telemetry_database_url]
     return Embedded(
         # The setting has a default, so only the environment tells whether somebody named a server.
-        clickhouse=not (environ.get("CLICKHOUSE_HOST") or environ.get("REPORTS_DATABASE_URL")),
+        clickhouse=not any(map(environ.get, _WAREHOUSE)),
         postgres=any(missing) or (dagster and not settings.dagster_database_url),
         sources=all(missing),
         dagster=dagster,
@@ -70,9 +75,10 @@ def settle(settings: Settings, home: Home, own: Embedded, listening: Mapping[str
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables that make another process read the same settings."""
+    """The variables that make another process read the same settings, whatever files this one was told of."""
     values = {name: getattr(settings, field) for name, field in VARIABLES.items()}
-    return {name: value.isoformat() if isinstance(value, date) else str(value) for name, value in values.items()}
+    said = {name: value.isoformat() if isinstance(value, date) else str(value) for name, value in values.items()}
+    return said | dict.fromkeys(FILES, "")
 
 
 def api_environment(settings: Settings) -> dict[str, str]:

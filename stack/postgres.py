@@ -45,7 +45,7 @@ def part(home: Home, port: int) -> Part:
     settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
     return Part(
         name="postgres",
-        command=[str(_binaries() / "postgres"), "-D", str(home.postgres), *settings],
+        command=[str(binaries() / "postgres"), "-D", str(home.postgres), *settings],
         port=port,
         probe=probes.postgres(url(home, port)),
         prepare=lambda: _prepare(home),
@@ -91,7 +91,7 @@ def _initialize(home: Home) -> None:
     if os.geteuid() == 0:
         for path in (draft, password):
             shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
-    command = [str(_binaries() / "initdb"), "-D", str(draft), "-U", _OWNER, "-E", "UTF8", "--locale=C"]
+    command = [str(binaries() / "initdb"), "-D", str(draft), "-U", _OWNER, "-E", "UTF8", "--locale=C"]
     command += ["-A", "scram-sha-256", f"--pwfile={password}"]
     try:
         made = subprocess.run(
@@ -109,7 +109,8 @@ def _initialize(home: Home) -> None:
     draft.replace(home.postgres)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs. Raises `StackError`."""
     # Importing the package itself takes 0.2 s more.
     import importlib.util  # noqa: PLC0415
 
@@ -146,12 +147,12 @@ def _add_user() -> None:
 
 def _admit(home: Home) -> None:
     """Let the system user pass through the folders above its data and its binaries, and no more than pass."""
-    for place in (home.postgres, _binaries() / "postgres"):
+    for place in (home.postgres, binaries() / "postgres"):
         for folder in place.parents:
             mode = stat.S_IMODE(folder.stat().st_mode)
             if not mode & stat.S_IXOTH:
                 folder.chmod(mode | stat.S_IXOTH)
-    for file in _binaries().parent.rglob("*"):
+    for file in binaries().parent.rglob("*"):
         mode = stat.S_IMODE(file.stat().st_mode)
         wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
         if wanted != mode:

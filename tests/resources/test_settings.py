@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from resources.errors import SettingsError
+from resources.secret_files import FILES, SECRETS
 from resources.settings import SYNONYMS, VARIABLES, Settings, read_settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,6 +65,7 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
     named = {found[1]: found[2] for line in lines if (found := re.fullmatch(r"#?\s?([A-Z_]+)=(.*)", line))}
     defaults = {variable: str(getattr(Settings(), field)) for variable, field in VARIABLES.items()}
     assert named == defaults | dict.fromkeys(SYNONYMS, "")
+    assert set(re.findall(r"[A-Z_]+_FILE", "\n".join(lines))) == set(FILES)
 
 
 def test_one_address_stands_for_the_whole_warehouse() -> None:
@@ -128,3 +130,41 @@ def test_a_malformed_address_is_named_and_not_shown(address: str) -> None:
 def test_settings_that_are_shown_by_accident_hide_what_is_secret() -> None:
     shown = repr(Settings(clickhouse_password="hunter2", crm_database_url="postgresql://u:hunter2@h/crm"))
     assert "hunter2" not in shown
+
+
+def test_every_secret_may_come_from_a_file() -> None:
+    secret = re.compile(r".*(_PASSWORD|_DATABASE_URL|_TOKEN)")
+    assert sorted(SECRETS) == sorted(filter(secret.fullmatch, [*VARIABLES, *SYNONYMS]))
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_file_holds_what_its_variable_would_say(tmp_path: Path, end: str) -> None:
+    (tmp_path / "url").write_bytes(b"clickhouse://loader:p%40ss@a.example:9440/marts" + end.encode())
+    (tmp_path / "token").write_bytes(b" t\nn" + end.encode())
+    given = {"REPORTS_DATABASE_URL_FILE": str(tmp_path / "url"), "REPORTS_METRICS_TOKEN_FILE": str(tmp_path / "token")}
+    read = read_settings(given)
+    assert (read.clickhouse_user, read.clickhouse_password) == ("loader", "p@ss")
+    assert read.reports_metrics_token == " t\nn"
+
+
+def test_files_that_hold_no_secret_are_named_at_once_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"\n")
+    (tmp_path / "binary").write_bytes(b"hunter2\xff")
+    (tmp_path / "good").write_bytes(b"hunter2")
+    given = {
+        "CLICKHOUSE_PASSWORD": "hunter3",
+        "CLICKHOUSE_PASSWORD_FILE": str(tmp_path / "good"),
+        "CLICKHOUSE_READER_PASSWORD_FILE": str(tmp_path / "binary"),
+        "CRM_DATABASE_URL_FILE": str(tmp_path / "empty"),
+        "TELEMETRY_DATABASE_URL_FILE": str(tmp_path / "nowhere"),
+        "DAGSTER_DATABASE_URL_FILE": str(tmp_path),
+    }
+    with pytest.raises(SettingsError) as error:
+        read_settings(given)
+    said = str(error.value)
+    assert "CLICKHOUSE_PASSWORD and CLICKHOUSE_PASSWORD_FILE are both given; set one of them" in said
+    assert "CLICKHOUSE_READER_PASSWORD_FILE names a file that holds no UTF-8" in said
+    assert "CRM_DATABASE_URL_FILE names an empty file" in said
+    assert "TELEMETRY_DATABASE_URL_FILE names a file that cannot be read (No such file or directory)" in said
+    assert "DAGSTER_DATABASE_URL_FILE names a file that cannot be read (Is a directory)" in said
+    assert "hunter" not in said

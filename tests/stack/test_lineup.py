@@ -68,6 +68,17 @@ def test_the_parts_read_the_very_settings_that_were_settled(home: Home) -> None:
     assert read_settings(environment(settings)) == settings
 
 
+def test_what_came_from_files_is_told_and_the_files_are_not(home: Home, tmp_path: Path) -> None:
+    for name, url in (DATABASES | {"REPORTS_DATABASE_URL": "clickhouse://u:p@clickhouse.invalid"}).items():
+        (tmp_path / name).write_text(url)
+    given = {f"{file.name}_FILE": str(file) for file in tmp_path.iterdir()}
+    names, settings = lineup(home, given | {"CLICKHOUSE_READER_USER": "r"})
+    assert sorted(names) == sorted(["prepare", "code", "daemon", "webserver", "api"])
+    assert read_settings(given | environment(settings)) == settings
+    told = read_settings(given | api_environment(settings))
+    assert (told.clickhouse_password, told.crm_database_url, told.dagster_database_url) == ("", "", "")
+
+
 @pytest.mark.parametrize(
     "given", [{}, DATABASES | CLICKHOUSE | {"CLICKHOUSE_READER_USER": "r"}], ids=["embedded", "given"]
 )

@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 import pytest
 
+from resources.errors import SettingsError
 from stack import pooled_storage
 from tests.engines import PostgresServer
 
@@ -52,3 +53,9 @@ def test_instances_share_connections_that_outlive_the_servers_restart(home: Path
         assert second.get_run_records() == []
         assert held not in connections(postgres)
     pooled_storage._engine.cache_clear()
+
+
+def test_without_an_address_it_says_which_setting_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_DATABASE_URL", raising=False)
+    with pytest.raises(SettingsError, match="DAGSTER_DATABASE_URL is not set"):
+        pooled_storage.PooledPostgresStorage.from_config_value(None, {})
