@@ -45,7 +45,6 @@ class Follower:
     def __init__(self, settings: Settings, *, timeout_s: float, interval_s: float = 1.0) -> None:
         """Start nothing yet. `timeout_s` bounds the server's silence, and a reader's wait for the first look."""
         self._warehouse = Warehouse(settings, timeout_s=timeout_s)
-        self._warehouse.glance()
         self._timeout_s = timeout_s
         self._interval_s = interval_s
         self.looked_at: datetime | None = None

@@ -88,7 +88,8 @@ def _derive(warehouse: Warehouse, settings: Settings, asked: Window, owners: Pub
         "reads/dirty_days", first_day=settings.reports_first_day, since=asked.since.date(), until=asked.until.date()
     )
     for day, reason, dirt in found:
-        days[day][reason] = dirt
+        if asked.reaches(midnight(day)):
+            days[day][reason] = dirt
     if owners is not None:
         for day in _days_of_other_owners(warehouse, owners.build_id, asked):
             days[day][OWNERS] = owners.build_id

@@ -15,7 +15,7 @@ from resources import noticed
 from resources.dagster import BuildConfig, TelemetrySource, WarehouseResource
 from resources.errors import BuildRejected, NotPublished
 from resources.freshness import complete
-from resources.publications import EPOCH, HOUR, Build, Publication, current, naive, new_build_ids, publish
+from resources.publications import EPOCH, Build, Publication, current_of, naive, new_build_ids, publish
 from resources.source import Snapshot
 from resources.warehouse import Warehouse
 
@@ -64,7 +64,7 @@ class EventsBuild:
     """One run's work on this mart, over one snapshot of the source."""
 
     def __init__(self, warehouse: Warehouse, source: Snapshot, early: Window, run_id: str, report: Report) -> None:
-        """`early` is what to set apart of before the first day. Raises `NotPublished` before the CRM was loaded."""
+        """`early` is what to set apart of before the first day."""
         self._warehouse = warehouse
         self._source = source
         self._source_seq = source.source_seq(warehouse, "telemetry")
@@ -72,32 +72,33 @@ class EventsBuild:
         self._first_day = early.until
         self._run_id = run_id
         self._report = report
-        self._owners_build = _owners_build(warehouse)
 
     def materialize(self, window: Window, *, full_refresh: bool = False, noticed_at: datetime | None = None) -> Outcome:
         """Publish the hours of `window` whose source or owners changed since they were published, or all of them.
 
         Where all that was committed by `noticed_at` (UTC) had been noticed, only hours that are dirty by that, or that
         were never published, are looked at in the source: what a run costs is then what has arrived, not the day.
-        Raises `BuildRejected` where what was written is not what was read; readers then keep what they had.
+        Raises `NotPublished` before the CRM was loaded, and `BuildRejected` where what was written is not what was
+        read; readers then keep what they had.
         """
         outcome = Outcome(unknown_columns=self._source.check("raw_telemetry"))
         follows = noticed_at is not None and not full_refresh
         segments = self._segments(window)
-        published = self._published(window)
-        dirty = noticed.dirty(self._warehouse, MART, window.since, window.until)
-        checksums = self._owner_checksums(window)
-        looked_at = _suspect(segments, published, dirty, checksums) if follows else segments
+        found = current_of(self._warehouse, ["prosthesis_owners", MART], window.since, window.until)
+        owners, published = _owners_build(found["prosthesis_owners"]), found[MART]
+        arrived = noticed.arrived(self._warehouse, MART, published, window.since, window.until)
+        checksums = self._owner_checksums(window, owners)
+        looked_at = _suspect(segments, published, arrived, checksums) if follows else segments
         prints = self._fingerprints(looked_at, checksums)
-        changed = segments if full_refresh else _changed(prints, published, dirty)
+        changed = segments if full_refresh else _changed(prints, published)
         kept = sorted(set(segments) - set(changed))
         for segment in kept:
             outcome.keep(published[segment])
         # Something was noticed of these that has gone again.
-        seen = {segment: prints[segment][:_OF_SOURCE] for segment in kept if segment in dirty}
+        seen = {segment: prints[segment][:_OF_SOURCE] for segment in kept if segment in arrived}
         noticed.notice(self._warehouse, MART, self._source_seq, seen)
         if changed:
-            self._build_changed(changed, prints, outcome)
+            self._build_changed(changed, prints, owners, outcome)
         outcome.source_rows = sum((prints[at] if at in prints else published[at].inputs)[0] for at in segments)
         outcome.quarantined = outcome.source_rows - outcome.rows
         complete_at = noticed_at if noticed_at is not None and follows else self._source.begun_at
@@ -109,10 +110,10 @@ class EventsBuild:
         """The segments of `window`, in order of time."""
         return [EPOCH, *window.hours()] if window.since == self._first_day else window.hours()
 
-    def _owner_checksums(self, window: Window) -> dict[datetime, int]:
+    def _owner_checksums(self, window: Window, owners: int) -> dict[datetime, int]:
         """A checksum of who owned which chip in each hour of `window`."""
         bounds = {"since": naive(window.since), "until": naive(window.until)}
-        return dict(self._warehouse.rows("reads/owner_checksums", owners=self._owners_build, **bounds))
+        return dict(self._warehouse.rows("reads/owner_checksums", owners=owners, **bounds))
 
     def _fingerprints(
         self, segments: Iterable[datetime], checksums: dict[datetime, int]
@@ -125,16 +126,12 @@ class EventsBuild:
                 found[segment.replace(tzinfo=UTC)] = noticed.fingerprint(*held)
         return {segment: (*found.get(segment, _NOTHING), checksums.get(segment, 0)) for segment in segments}
 
-    def _published(self, window: Window) -> dict[datetime, Publication]:
-        published = current(self._warehouse, MART, window.since, window.until)
-        if window.since == self._first_day:
-            published |= current(self._warehouse, MART, EPOCH, EPOCH + HOUR)
-        return published
-
-    def _build_changed(self, changed: list[datetime], prints: dict[datetime, Fingerprint], outcome: Outcome) -> None:
+    def _build_changed(
+        self, changed: list[datetime], prints: dict[datetime, Fingerprint], owners_build: int, outcome: Outcome
+    ) -> None:
         """Publish the segments `changed`, some at a time, and say how far it is."""
         build_ids = dict(zip(changed, new_build_ids(len(changed)), strict=True))
-        owners = read_owners(self._warehouse, self._owners_build)
+        owners = read_owners(self._warehouse, owners_build)
         began, events = time.monotonic(), 0
         for chunk in chunks(changed, lambda segment: prints[segment][0]):
             for build in self._build({segment: build_ids[segment] for segment in chunk}, prints, owners):
@@ -195,8 +192,7 @@ class EventsBuild:
         return builds
 
 
-def _owners_build(warehouse: Warehouse) -> int:
-    owners = current(warehouse, "prosthesis_owners")
+def _owners_build(owners: dict[datetime, Publication]) -> int:
     if EPOCH not in owners:
         raise NotPublished("crm_customers was never published, so nobody owns a chip yet; materialize it first.")
     return owners[EPOCH].build_id
@@ -205,27 +201,24 @@ def _owners_build(warehouse: Warehouse) -> int:
 def _suspect(
     segments: list[datetime],
     published: dict[datetime, Publication],
-    dirty: dict[datetime, set[str]],
+    arrived: set[datetime],
     checksums: dict[datetime, int],
 ) -> list[datetime]:
     """Segments that may have to be built, as far as the warehouse can tell: the source has not been asked yet."""
     return [
         segment
         for segment in segments
-        if segment in dirty
+        if segment in arrived
         or segment not in published
+        or published[segment].is_faulty
         or published[segment].inputs[_OF_SOURCE] != checksums.get(segment, 0)
     ]
 
 
-def _changed(
-    prints: dict[datetime, Fingerprint], published: dict[datetime, Publication], dirty: dict[datetime, set[str]]
-) -> list[datetime]:
+def _changed(prints: dict[datetime, Fingerprint], published: dict[datetime, Publication]) -> list[datetime]:
     """Segments whose source or owners are not what they were published from, or whose build is faulty."""
     return [
         segment
         for segment, fingerprint in prints.items()
-        if segment not in published
-        or published[segment].inputs != fingerprint
-        or noticed.FAULTY in dirty.get(segment, ())
+        if segment not in published or published[segment].inputs != fingerprint or published[segment].is_faulty
     ]

@@ -7,11 +7,10 @@ import dagster as dg
 from assets.derived import Plan, chunks, complete_like, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
-from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.freshness import completeness
-from resources.publications import DAY, Build, Publication, current, naive, new_build_ids
+from resources.publications import DAY, Build, Publication, current_of, naive, new_build_ids
 from resources.warehouse import Warehouse
 
 MART = "user_daily_reports"
@@ -59,13 +58,12 @@ class DailyBuild:
         # Asked first: what its source holds now, it held when it was complete.
         complete_at = completeness(self._warehouse).get("user_prosthesis_stats")
         build_ids = dict(zip(window.days(), new_build_ids(len(window.days())), strict=True))
-        hours = self._hours(window)
-        published = current(self._warehouse, MART, window.since, window.until)
-        faulty = noticed.faulty(self._warehouse, published.values())
+        found = current_of(self._warehouse, ["user_prosthesis_stats", MART], window.since, window.until)
+        hours, published = _hours(found["user_prosthesis_stats"], window), found[MART]
         changed = []
         for day, stats in hours.items():
             before = published.get(day)
-            if full_refresh or before is None or before.build_id in faulty or before.inputs != _inputs(stats):
+            if full_refresh or before is None or before.is_faulty or before.inputs != _inputs(stats):
                 changed.append(day)
             else:
                 outcome.keep(before)
@@ -79,29 +77,17 @@ class DailyBuild:
         complete_like(self._warehouse, MART, complete_at, window)
         return outcome
 
-    def _hours(self, window: Window) -> dict[datetime, list[Publication]]:
-        """The published hours of each day, in order."""
-        hours: dict[datetime, list[Publication]] = {day: [] for day in window.days()}
-        for hour, stats in current(self._warehouse, "user_prosthesis_stats", window.since, window.until).items():
-            hours[hour.replace(hour=0)].append(stats)
-        missing = [day for day, stats in hours.items() if not stats]
-        if missing:
-            raise NotPublished(
-                f"user_prosthesis_stats has nothing published for {missing[0]:%Y-%m-%d}; build it first."
-            )
-        return hours
-
     def _movements(self, hours: dict[datetime, list[Publication]], days: list[datetime]) -> dict[datetime, int]:
         """Events that each of `days` must count, from its hours."""
         if not days:
             return {}
         found = self._warehouse.rows(
-            "reads/user_prosthesis_stats_totals",
+            "reads/movements_of_hours",
             builds=[stats.build_id for day in days for stats in hours[day]],
             since=naive(days[0]),
             until=naive(days[-1] + DAY),
         )
-        counted = {build_id: movements for build_id, _, movements, *_ in found}
+        counted = dict(found)
         return {day: sum(counted.get(stats.build_id, 0) for stats in hours[day]) for day in days}
 
     def _build(self, plans: list[Plan]) -> list[Build]:
@@ -114,6 +100,17 @@ class DailyBuild:
             until=naive(window.until),
         )
         return publish_verified(self._warehouse, MART, plans, window, self._run_id)
+
+
+def _hours(published: dict[datetime, Publication], window: Window) -> dict[datetime, list[Publication]]:
+    """The published hours of each day of `window`, in order. Raises `NotPublished` where a day has none."""
+    hours: dict[datetime, list[Publication]] = {day: [] for day in window.days()}
+    for hour, stats in published.items():
+        hours[hour.replace(hour=0)].append(stats)
+    missing = [day for day, stats in hours.items() if not stats]
+    if missing:
+        raise NotPublished(f"user_prosthesis_stats has nothing published for {missing[0]:%Y-%m-%d}; build it first.")
+    return hours
 
 
 def _inputs(stats: list[Publication]) -> tuple[int, ...]:

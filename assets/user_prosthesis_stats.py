@@ -7,11 +7,10 @@ import dagster as dg
 from assets.derived import Plan, chunks, complete_like, publish_verified
 from assets.outcome import Outcome, Report
 from assets.partitions import Window, kept_window
-from resources import noticed
 from resources.dagster import BuildConfig, WarehouseResource
 from resources.errors import NotPublished
 from resources.freshness import completeness
-from resources.publications import HOUR, Build, Publication, current, naive, new_build_ids
+from resources.publications import EPOCH, HOUR, Build, Publication, current_of, naive, new_build_ids
 from resources.warehouse import Warehouse
 
 MART = "user_prosthesis_stats"
@@ -61,17 +60,17 @@ class StatsBuild:
         # Asked first: what its source holds now, it held when it was complete.
         complete_at = completeness(self._warehouse).get("telemetry_events")
         build_ids = iter(new_build_ids(len(window.hours())))
-        events = current(self._warehouse, "telemetry_events", window.since, window.until)
+        found = current_of(self._warehouse, ["telemetry_events", MART], window.since, window.until)
+        published = found[MART]
+        events = {hour: build for hour, build in found["telemetry_events"].items() if hour != EPOCH}
         if window.hours() and not events:
             raise NotPublished(
                 f"telemetry_events has nothing published from {window.since:%Y-%m-%d} on; build it first."
             )
-        published = current(self._warehouse, MART, window.since, window.until)
-        faulty = noticed.faulty(self._warehouse, published.values())
         changed = []
         for hour, source in events.items():
             before = published.get(hour)
-            if full_refresh or before is None or before.build_id in faulty or before.inputs != self._inputs(source):
+            if full_refresh or before is None or before.is_faulty or before.inputs != self._inputs(source):
                 changed.append(source)
             else:
                 outcome.keep(before)

@@ -39,6 +39,8 @@ class Publication(Build, frozen=True, kw_only=True):
 
     run_id: str
     published_at: datetime
+    is_faulty: bool = False
+    """Whether it was found to be wrong, so that it must be made again; not asked of builds of the past."""
 
 
 def new_build_ids(count: int) -> list[int]:
@@ -61,9 +63,19 @@ def current(
     warehouse: Warehouse, mart: str, since: datetime = EPOCH, until: datetime = datetime(2100, 1, 1, tzinfo=UTC)
 ) -> dict[datetime, Publication]:
     """Current publications of `mart` by segment, of the segments that begin in `[since, until)`, UTC."""
-    found = warehouse.rows("reads/current_builds", mart=mart, since=naive(since), until=naive(until))
-    publications = (_publication(mart, *row) for row in found)
-    return {publication.segment: publication for publication in publications}
+    found = current_of(warehouse, [mart], since, until)[mart]
+    return {segment: publication for segment, publication in found.items() if since <= segment < until}
+
+
+def current_of(
+    warehouse: Warehouse, marts: Iterable[str], since: datetime, until: datetime
+) -> dict[str, dict[datetime, Publication]]:
+    """The same of several marts at one moment, by mart, and with the segment of 1970, whatever the bounds."""
+    found: dict[str, dict[datetime, Publication]] = {mart: {} for mart in marts}
+    for row in warehouse.rows("reads/current_builds", marts=list(found), since=naive(since), until=naive(until)):
+        publication = _publication(*row)
+        found[publication.mart][publication.segment] = publication
+    return found
 
 
 def as_of(warehouse: Warehouse, marts: Iterable[str], moment: datetime) -> dict[str, dict[datetime, Publication]]:
@@ -89,6 +101,7 @@ def _publication(  # noqa: PLR0913, PLR0917 - a row
     inputs: Iterable[int],
     run_id: str,
     published_at: datetime,
+    is_faulty: int = 0,
 ) -> Publication:
     return Publication(
         mart=mart,
@@ -101,6 +114,7 @@ def _publication(  # noqa: PLR0913, PLR0917 - a row
         inputs=tuple(inputs),
         run_id=run_id,
         published_at=published_at.replace(tzinfo=UTC),
+        is_faulty=bool(is_faulty),
     )
 
 

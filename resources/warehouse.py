@@ -56,19 +56,13 @@ class Warehouse:
         self._reader = clickhouse_driver.Client(
             **self._options, settings={"server_side_params": True, **(limits or {})}
         )
+        # The driver sends a ping before every question, and waits for the answer: a way there and back each time.
+        self._reader.connection.ping = _Glancing(self._reader.connection)
 
     @cached_property
     def _writer(self) -> clickhouse_driver.Client:
         """Sends numpy arrays, nine times as fast as Python lists; made late, because it loads pandas."""
         return _Writer(**self._options, settings={"use_numpy": True})
-
-    def glance(self) -> None:
-        """Find out before each question whether the server has closed the connection, without asking it.
-
-        The driver sends a ping before every question, and waits for the answer: a way there and back each time.
-        """
-        connection = self._reader.connection
-        connection.ping = _Glancing(connection)
 
     def rows(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows that `sql/{name}.sql` answers with. Raises `WarehouseUnavailable`, `WarehouseError`."""
@@ -147,9 +141,7 @@ class WarehousePool:
         self._timeout_s = timeout_s
         self._idle: queue.LifoQueue[Warehouse] = queue.LifoQueue()
         for _ in range(size):
-            warehouse = Warehouse(settings, timeout_s=timeout_s)
-            warehouse.glance()
-            self._idle.put(warehouse)
+            self._idle.put(Warehouse(settings, timeout_s=timeout_s))
 
     @property
     def idle(self) -> int:
@@ -194,7 +186,7 @@ class _Writer(clickhouse_driver.Client):  # type: ignore[misc] # the driver has 
 
 
 class _Glancing:
-    """In place of the driver's ping: it only asks the server after a long silence."""
+    """In place of the driver's ping: sees whether the server has closed, and only asks it after a long silence."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -162,11 +162,11 @@ def test_a_reader_is_told_in_bounded_time_and_served_again_afterwards(network: N
         network.clickhouse.arm(fault)
         with pool.connection() as warehouse:
             if fault is None:
-                found = warehouse.rows("reads/current_builds", mart="user_daily_reports", since=since, until=until)
+                found = warehouse.rows("reads/current_builds", marts=["user_daily_reports"], since=since, until=until)
                 assert len(found) == 1
             else:
                 with pytest.raises(WarehouseUnavailable):
-                    warehouse.rows("reads/current_builds", mart="user_daily_reports", since=since, until=until)
+                    warehouse.rows("reads/current_builds", marts=["user_daily_reports"], since=since, until=until)
     pool.close()
 
 

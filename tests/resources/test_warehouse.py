@@ -49,16 +49,16 @@ def _build(second: int) -> Build:
 
 def stream(warehouse: Warehouse) -> Iterator[tuple[object, ...]]:
     until = naive(datetime(2100, 1, 1, tzinfo=UTC))
-    return warehouse.stream("reads/current_builds", mart="many", since=naive(EPOCH), until=until)
+    return warehouse.stream("reads/current_builds", marts=["many"], since=naive(EPOCH), until=until)
 
 
 def test_a_stream_gives_every_row_once(warehouse: Warehouse) -> None:
-    assert [row[1] for row in stream(warehouse)] == list(range(20_000))
+    assert [row[2] for row in stream(warehouse)] == list(range(20_000))
 
 
 def test_a_stream_that_was_left_early_does_not_answer_the_next_question(warehouse: Warehouse) -> None:
     rows = stream(warehouse)
-    assert next(rows)[1] == 0
+    assert next(rows)[2] == 0
     rows.close()  # type: ignore[attr-defined]
     assert len(current(warehouse, "many")) == 20_000
 
