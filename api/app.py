@@ -31,7 +31,9 @@ from api.refreshes import Refreshes
 from api.remembered import Remembering
 from api.tokens import Tokens
 from api.watch import gauges
+from api.watch.upkeep import Upkeep
 from api.watch.watching import Watching
+from resources.reader import as_reader
 from resources.settings import Settings, read_settings
 
 WAIT_SECONDS = 1.8
@@ -116,9 +118,12 @@ def _put_layers(  # noqa: PLR0913, PLR0917 - each layer has its own
     remembering = Remembering(
         shedding, tokens=tokens, generations=reads.generations, seconds=settings.reports_cache_ttl
     )
+    upkeep = Upkeep(as_reader(settings), reads.follower, reads.judge.now)
     told = [
         gauges.keys(keys),
         gauges.publications(reads.follower),
+        gauges.windows(reads.judge),
+        upkeep.readings,
         gauges.memories({"responses": remembering.stats, "bodies": reads.bodies.stats}),
         gauges.connections(lambda: (reads.pool.size - reads.pool.idle, reads.pool.idle)),
         gauges.numbers(
@@ -130,7 +135,7 @@ def _put_layers(  # noqa: PLR0913, PLR0917 - each layer has its own
     ]
     watching = Watching(remembering, settings, [route.path_format for route in app.routes], told)
     app.on_startup.append(watching.start)
-    app.on_shutdown.append(watching.stop)
+    app.on_shutdown += [watching.stop, upkeep.close]
     app.layers = watching.layer
     return remembering
 

@@ -25,6 +25,9 @@ SETTLED_SECONDS = 0.25
 what is held is what was published at that instant (docs/decisions/0020).
 """
 
+_UP_SECONDS = 5.0
+"""So long after it last answered the warehouse counts as up; it is asked every second."""
+
 _log = logging.getLogger("api")
 
 
@@ -75,6 +78,12 @@ class Follower:
         self._stopped.set()
         self._thread.join()
         self._warehouse.close()
+
+    @property
+    def up(self) -> bool:
+        """Whether the warehouse answered a moment ago."""
+        seen_at = self.seen_at
+        return seen_at is not None and time.monotonic() - seen_at < _UP_SECONDS
 
     def published(self) -> Published:
         """What is published.

@@ -24,20 +24,20 @@ class Judge:
     def __init__(self, settings: Settings, now: Clock) -> None:
         """Widen the windows as the settings ask for."""
         self.now = now
-        self._windows = {mart: window.times(settings.reports_freshness_factor) for mart, window in WINDOWS.items()}
+        self.windows = {mart: window.times(settings.reports_freshness_factor) for mart, window in WINDOWS.items()}
 
     def state(self, complete: Mapping[str, datetime], *marts: str) -> State:
         """The worst state that any of `marts` is in."""
         now = self.now()
-        return max((state(self._windows[mart], complete.get(mart), now) for mart in marts), key=_ORDER.index)
+        return max((state(self.windows[mart], complete.get(mart), now) for mart in marts), key=_ORDER.index)
 
     def states(self, complete: Mapping[str, datetime], moment: datetime) -> tuple[State, ...]:
         """The state of every mart at `moment`."""
-        return tuple(state(window, complete.get(mart), moment) for mart, window in self._windows.items())
+        return tuple(state(window, complete.get(mart), moment) for mart, window in self.windows.items())
 
     def flips(self, complete: Mapping[str, datetime]) -> Iterator[datetime]:
         """The last instants at which marts that were complete then are fresh, and at which they are late."""
         for mart, at in complete.items():
-            if mart in self._windows:
-                yield at + self._windows[mart].late_after
-                yield at + self._windows[mart].stale_after
+            if mart in self.windows:
+                yield at + self.windows[mart].late_after
+                yield at + self.windows[mart].stale_after

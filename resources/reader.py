@@ -30,6 +30,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "current_builds": _PUBLICATION,
     "complete_marts": ("mart", "complete_at"),
     "collections": ("begun_at", "superseded_before", "expired_until"),
+    "waiting_segments": ("mart", "segment", "reason", "known_at"),
+    "dirty_segments": ("mart", "segment", "reason"),
+    "noticed_segments": ("mart", "segment", "source_seq", "fingerprint", "noticed_at"),
+    "faulty_builds": ("mart", "segment", "build_id", "reason", "found_at"),
+    "quarantine_builds": ("reason", "build_id"),
+    "verified_days": ("mart", "verified_at"),
     "crm_customers_builds": _CUSTOMER,
     "crm_customers_by_number": _CUSTOMER,
     "crm_customers_by_uuid": _CUSTOMER,
@@ -105,6 +111,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns by table: all that statements of the API name, and nothing more."""
 
+SYSTEM: Mapping[str, tuple[str, ...]] = {"system.disks": ("name", "free_space", "total_space")}
+"""The same of the server's own: how full its disks are."""
+
 
 class Limit(msgspec.Struct, frozen=True):
     """What a question may take unless it asks for more, and the most that it may ask for."""
@@ -149,5 +158,6 @@ def as_reader(settings: Settings) -> Settings:
 
 
 def grants(database: str) -> list[str]:
-    """What the account may read in `database`, each as a GRANT that names nobody."""
-    return [f"GRANT SELECT({', '.join(names)}) ON `{database}`.{table}" for table, names in COLUMNS.items()]
+    """What the account may read, of tables those in `database`, each as a GRANT that names nobody."""
+    tables = {**{f"`{database}`.{table}": names for table, names in COLUMNS.items()}, **SYSTEM}
+    return [f"GRANT SELECT({', '.join(names)}) ON {table}" for table, names in tables.items()]

@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reports_service_stop_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
     """For how long requests that are being answered may still take once the API is told to stop."""
     reports_log_format: Literal["auto", "json", "text"] = "auto"
-    """The form of the API's log: by itself text in a terminal, and JSON elsewhere."""
+    """The form of the log, the API's and Dagster's: by itself text in a terminal, and JSON elsewhere."""
     reports_log_requests: bool = False
     """Whether every request leaves a line in it, or only those that are refused, fail, or take a second."""
     reports_metrics_token: str = ""

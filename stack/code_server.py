@@ -7,19 +7,22 @@ process is forked from one that did nothing but import: it has no connections th
 from __future__ import annotations
 
 import multiprocessing
+import os
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
 from dagster._cli import cli
 
-_PRELOADED = ["dagster._cli", "dagster_postgres", "assets.definitions"]
+from stack.dagster_logs import RunContext, write_lines
+
+_PRELOADED = ["dagster._cli", "dagster_postgres", "assets.definitions", "stack.dagster_logs"]
 
 _given = multiprocessing.get_context
 
 
 def _prepared(method: str | None = None) -> BaseContext:
     """What Dagster's server asks for, which is `spawn`, and gets this instead."""
-    return _given("forkserver" if method == "spawn" else method)
+    return RunContext() if method == "spawn" else _given(method)
 
 
 def main() -> None:
@@ -28,6 +31,7 @@ def main() -> None:
     multiprocessing.get_context = _prepared  # type: ignore[assignment]
     # Now, and not with the first run, which would wait for it.
     forkserver.ensure_running()
+    write_lines(os.environ)
     cli(auto_envvar_prefix="DAGSTER_CLI")
 
 

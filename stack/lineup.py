@@ -165,18 +165,20 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
 
     serve = ["stack.code_server", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
     serve += ["-h", _HOST, "-p", str(code_port), "--use-python-environment-entry-point"]
+    # They write into files, so by themselves JSON, as the API does.
+    lines = ["--log-format", "colored" if settings.reports_log_format == "text" else "json"]
 
     def web(name: str, port: int, *options: str) -> Part:
-        arguments = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(port), *options]
+        arguments = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(port), *lines, *options]
         return part(name, arguments, {"prepare", "code"}, port, probes.http(f"http://{_HOST}:{port}/server_info"))
 
     # It opens nothing while it loads, so it need not wait for the databases.
-    code = part("code", serve, set(), code_port, probes.code_server(code_port))
+    code = part("code", [*serve, *lines], set(), code_port, probes.code_server(code_port))
     return [
         msgspec.structs.replace(code, prepare=lambda: _configure(home)),
         part(
             "daemon",
-            ["dagster._daemon", "run", "-w", _WORKSPACE],
+            ["dagster._daemon", "run", "-w", _WORKSPACE, *lines],
             {"prepare", "code"},
             None,
             probes.daemon(settings.dagster_database_url),

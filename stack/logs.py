@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -23,6 +24,18 @@ class _Line(msgspec.Struct, frozen=True):
     message: str
     error: str = ""
     request_id: str = ""
+    run_id: str = ""
+    step: str = ""
+
+
+class _DagsterLine(msgspec.Struct, frozen=True):
+    """What Dagster's servers write."""
+
+    timestamp: str
+    level: str
+    logger: str
+    event: str
+    exception: str = ""
 
 
 def end_of(home: Home, part: str, lines: int, *, follow: bool) -> Iterator[str]:
@@ -51,10 +64,16 @@ def end_of(home: Home, part: str, lines: int, *, follow: bool) -> Iterator[str]:
 
 def readable(line: str) -> str:
     """A line for people: one that is written for programs becomes what it says, any other stays as it is."""
-    try:
-        said = msgspec.json.decode(line, type=_Line)
-    except msgspec.DecodeError:
-        return line
+    with suppress(msgspec.DecodeError):
+        return _text(msgspec.json.decode(line, type=_Line))
+    with suppress(msgspec.DecodeError):
+        said = msgspec.json.decode(line, type=_DagsterLine)
+        return f"{said.timestamp} {said.level} {said.logger}: {said.event}\n{said.exception}".rstrip() + "\n"
+    return line
+
+
+def _text(said: _Line) -> str:
     error = f" [{said.error}]" if said.error else ""
-    request = f" request={said.request_id}" if said.request_id else ""
-    return f"{said.time} {said.level} {said.logger}: {said.message}{error}{request}\n"
+    names = {"step": said.step, "request": said.request_id, "run": said.run_id}
+    known = "".join(f" {name}={value}" for name, value in names.items() if value)
+    return f"{said.time} {said.level} {said.logger}: {said.message}{error}{known}\n"

@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from api.follower import Follower
+from api.freshness import Judge
 from api.keys import Keys
 from api.memory import Stats
 from api.watch.exposition import Source
@@ -35,6 +36,17 @@ def publications(follower: Follower) -> Source:
             yield from _instant("reports_mart_published_timestamp_seconds", (name,), mart.published_at)
             yield from _instant("reports_mart_watermark_timestamp_seconds", (name,), mart.watermark)
             yield from _instant("reports_mart_complete_timestamp_seconds", (name,), mart.complete_at)
+
+    return read
+
+
+def windows(judge: Judge) -> Source:
+    """How fresh each mart is to be."""
+
+    def read() -> Iterator[Reading]:
+        for mart, window in judge.windows.items():
+            yield Reading("reports_mart_late_after_seconds", (mart,), (window.late_after.total_seconds(),))
+            yield Reading("reports_mart_stale_after_seconds", (mart,), (window.stale_after.total_seconds(),))
 
     return read
 

@@ -102,7 +102,7 @@ def _tables(account: Account) -> Findings:
 
 
 def _disks(account: Account) -> Findings:
-    for name, free, total in account.warehouse.rows("doctor/warehouse_disks"):
+    for name, free, total in account.warehouse.rows("reads/disks"):
         yield space(f"ClickHouse's disk {name}", free, total)
 
 
@@ -116,7 +116,7 @@ def _readonly(account: Account) -> Findings:
 
 
 def _reads(account: Account) -> Findings:
-    grants = zip(reader.COLUMNS, reader.grants(account.settings.clickhouse_database), strict=True)
+    grants = zip([*reader.COLUMNS, *reader.SYSTEM], reader.grants(account.settings.clickhouse_database), strict=True)
     if missing := [table for table, grant in grants if not _may(account.settings, grant)]:
         yield failed(
             f"{account.variable} may not read columns that the API asks for of {', '.join(missing)}. GRANT them as "

@@ -153,6 +153,7 @@ def test_what_is_held_of_the_marts_is_told(marts: Marts, serve: Callable[..., Cl
         return value(asked(client).text, "reports_remembered_hits_total", memory="responses")
 
     wait_until(remembered, "an answer is remembered")
+    wait_until(lambda: "reports_dirty_days" in asked(client).text, "the warehouse was asked")
     text = asked(client).text
 
     assert value(text, "reports_mart_complete_timestamp_seconds", mart=DAILY) == complete.timestamp()
@@ -164,7 +165,14 @@ def test_what_is_held_of_the_marts_is_told(marts: Marts, serve: Callable[..., Cl
     assert (in_use, idle) == (0, client.app.state.reads.pool.size)
     assert value(text, "reports_workers") == 1
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert set(METERS) - families == {"reports_http_responses_broken_off_total"}
+    # Of what there is nothing, nothing is told.
+    assert set(METERS) - families == {
+        "reports_http_responses_broken_off_total",
+        "reports_mart_waiting_since_timestamp_seconds",
+        "reports_mart_verified_timestamp_seconds",
+        "reports_mart_differences",
+        "reports_quarantined_rows",
+    }
     assert {line.split("{")[0].split(" ")[0] for line in text.splitlines() if CUSTOMERS[0][2] in line} == set()
 
 
