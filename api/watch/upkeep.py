@@ -18,7 +18,6 @@ from api.freshness import Clock
 from api.watch.meters import Reading
 from resources.errors import WarehouseError, WarehouseUnavailable
 from resources.freshness import WINDOWS
-from resources.noticed import ARRIVED, BEHIND, FAULTY
 from resources.publications import EPOCH, naive
 from resources.reader import LIMITS
 from resources.retention import MARTS as TELEMETRY
@@ -33,6 +32,8 @@ PATIENCE_S = 0.25
 _OLDEST_S = 120.0
 """An answer that is older is no answer."""
 _TIMEOUT_S = 5.0
+_REASONS = ("arrived", "faulty", "behind")
+"""Those of the view `dirty_segments`."""
 
 _log = logging.getLogger("api")
 
@@ -99,7 +100,7 @@ class Upkeep:
         return found
 
     def _waiting(self) -> Iterator[Reading]:
-        segments = {(mart, reason): 0 for mart in WINDOWS for reason in (ARRIVED, FAULTY, BEHIND)}
+        segments = {(mart, reason): 0 for mart in WINDOWS for reason in _REASONS}
         oldest: dict[str, datetime] = {}
         days = set()
         first_day = datetime.combine(self._settings.reports_first_day, midnight(), UTC)
