@@ -17,7 +17,7 @@ ReportsError                (resources.errors)
 │   ├── Overloaded          503  more is asked at once than can be answered in time (api.deadline)
 │   ├── KeysUnavailable     503  tokens cannot be verified at the moment
 │   └── RefreshAway         503  Dagster does not answer, or does not do what it is asked
-├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time
+├── WarehouseUnavailable    503  ClickHouse does not answer, or not in time; of a cluster, one of its servers
 ├── NotPublished            503  nothing to read yet
 └── any other               500
 """
@@ -40,7 +40,7 @@ from litestar.types import ExceptionHandlersMap, HTTPScope, Scope, Send
 from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
 
 from api.watch.logs import place_of
-from resources.errors import NotPublished, ReportsError, WarehouseUnavailable
+from resources.errors import NotPublished, ReportsError, ShardUnavailable, WarehouseUnavailable
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -250,7 +250,9 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     return _response(_plain(request.scope, error.status_code), dict(error.headers or {}))
 
 
-def _away(request: Request[Any, Any, Any], _: WarehouseUnavailable) -> Response[Problem]:
+def _away(request: Request[Any, Any, Any], error: WarehouseUnavailable) -> Response[Problem]:
+    if isinstance(error, ShardUnavailable):
+        return _refused(request, ReportsAway("The server that holds these reports is away; try again shortly."))
     return _refused(request, ReportsAway("Reports cannot be read at the moment; try again shortly."))
 
 

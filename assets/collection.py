@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets import orphans
+from resources import cluster
 from resources.dagster import WarehouseResource
 from resources.errors import NotPublished
 from resources.publications import EPOCH, first_build_id_at, naive
@@ -29,10 +30,12 @@ def purge(warehouse: Warehouse) -> int:
 
     From then on no file that ClickHouse reads has them; the files before leave the disk some minutes later.
     """
-    masked = warehouse.rows("reads/masked_parts")
-    for table, partition_id in masked:
-        warehouse.run("builds/apply_deleted_mask", table=table, partition_id=partition_id)
-    return len(masked)
+    rewritten = 0
+    for part in cluster.everywhere(warehouse):
+        for table, partition_id in part.rows("reads/masked_parts"):
+            part.run("builds/apply_deleted_mask", table=table, partition_id=partition_id)
+            rewritten += 1
+    return rewritten
 
 
 def collect(warehouse: Warehouse, older_than: timedelta) -> None:
@@ -42,7 +45,7 @@ def collect(warehouse: Warehouse, older_than: timedelta) -> None:
     warehouse.insert_rows("builds/collections", [(naive(bound), naive(EPOCH))])
     warehouse.run("builds/retained_builds", superseded_before=naive(bound))
     for table in _TABLES:
-        warehouse.run("builds/collect", table=table, begun_before=first_build_id_at(bound))
+        cluster.collect(warehouse, table, first_build_id_at(bound))
 
 
 @dg.op(description="Remove days that are no longer kept, people who left, superseded builds and what killed runs left.")

@@ -10,6 +10,7 @@ import msgspec
 from assets import orphans
 from assets.collection import purge
 from assets.crm_customers import build_customers
+from resources import cluster
 from resources.errors import ReportsError
 from resources.publications import EPOCH, current
 from resources.settings import Settings
@@ -50,7 +51,7 @@ def erase(settings: Settings, user: str) -> Receipt:
         orphans.remove(warehouse)
         purge(warehouse)
         after, _ = _held(warehouse, users)
-        [[seconds]] = warehouse.rows("reads/parts_linger")
+        seconds = max(part.rows("reads/parts_linger")[0][0] for part in cluster.everywhere(warehouse))
     return Receipt(
         removed={table: rows - after[table] for table, rows in before.items()},
         left=sum(after.values()),

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 import msgspec
 
+from resources import cluster
 from resources.errors import NotPublished
 from resources.publications import DAY, EPOCH, Publication, current, naive, publish
 from resources.warehouse import Warehouse
@@ -49,7 +50,7 @@ def remove(warehouse: Warehouse) -> dict[str, int]:
         warehouse.run("builds/departed_events", customers=customers.build_id)
     for table in TABLES:
         if orphans[table]:
-            warehouse.run("builds/orphans", table=table, customers=customers.build_id)
+            cluster.remove_orphans(warehouse, table, customers.build_id)
     if orphans[QUARANTINE]:
         warehouse.run("builds/departed_quarantine")
     orphaned = {mart: set(orphans[f"{mart}_builds"]) for mart in _MARTS}

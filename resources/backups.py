@@ -62,6 +62,7 @@ def back_up(settings: Settings, name: str, move: Move) -> list[Held]:
     Raises `BackupFailed`; there is then no backup of that name, or the one that was there before.
     """
     _check(name)
+    _refuse_cluster(settings)
     with _server(settings) as server:
         _refuse_two(server)
         try:
@@ -79,6 +80,7 @@ def restored(settings: Settings, name: str, move: Move) -> Iterator[Settings]:
     Raises `BackupFailed` where there is no such backup, or where the warehouse is not empty.
     """
     _check(name)
+    _refuse_cluster(settings)
     refuse_unless_empty(settings)
     beside = f"{settings.clickhouse_database}_being_restored"
     with _server(settings) as server:
@@ -161,6 +163,14 @@ def _held(server: Warehouse, database: str) -> list[Held]:
 def _drop(server: Warehouse, *databases: str) -> None:
     for database in databases:
         server.run("backups/drop", database=database)
+
+
+def _refuse_cluster(settings: Settings) -> None:
+    if settings.clickhouse_cluster:
+        raise BackupFailed(
+            "Wearers' rows are on the servers of a cluster, which this neither backs up nor restores as one. "
+            "docs/cluster.md tells what to do instead."
+        )
 
 
 def _refuse_two(server: Warehouse) -> None:

@@ -8,6 +8,7 @@
     │   └── SourceReplaced     the server is one that another has taken over from
     └── WarehouseError         something about the warehouse
         ├── WarehouseUnavailable  ClickHouse did not answer
+        │   └── ShardUnavailable  of a cluster, a server that holds the rows of some wearers did not
         ├── BuildRejected      what was written is not what was read, so it was not published
         ├── NotPublished       a mart that others stand on has no publication yet
         └── SchemaDiffers      a table is not what its file in sql/tables says, and only a person can decide what to do
@@ -50,6 +51,10 @@ class WarehouseError(ReportsError):
 
 class WarehouseUnavailable(WarehouseError):
     """The warehouse did not answer; trying again later may help."""
+
+
+class ShardUnavailable(WarehouseUnavailable):
+    """A server that holds the rows of some wearers did not answer; those of the others can be read."""
 
 
 class BuildRejected(WarehouseError):

@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from resources import retention
+from resources import cluster, retention
 from resources.errors import SchemaDiffers
 from resources.settings import Settings
 from resources.sql import ROOT, statement
@@ -40,6 +40,10 @@ class Table(msgspec.Struct, frozen=True):
     columns: dict[str, Column]
 
 
+_Keep = Callable[..., None]
+"""Changes when the rows of a table go; takes the warehouse, `table` and `settings`."""
+
+
 class Difference(msgspec.Struct, frozen=True):
     """One way in which the warehouse is not what the files say; without `mend` it is a person's to mend."""
 
@@ -53,28 +57,28 @@ def migrate(settings: Settings) -> list[str]:
 
     Raises `SchemaDiffers`, and changes nothing, where a table differs in a way that only a person can decide about.
     """
-    with _server(settings) as server:
-        found = _differences(server, settings, _files())
-        if lasting := [difference.found for difference in found if difference.mend is None]:
-            raise SchemaDiffers(
-                f"{' '.join(lasting)} Nothing was changed. Bring the tables to that form by hand, or rename them, run "
-                "`reports migrate` again and copy over what is to be kept."
-            )
-        server.run("database", database=settings.clickhouse_database)
+    found = list(_found(settings, _files()))
+    if lasting := [each.found for _, differences in found for each in differences if each.mend is None]:
+        raise SchemaDiffers(
+            f"{' '.join(lasting)} Nothing was changed. Bring the tables to that form by hand, or rename them, run "
+            "`reports migrate` again and copy over what is to be kept."
+        )
+    # The head of a cluster first: publications of days that are to go at once go before rows on the shards.
+    here, *parts = found
+    _mend(*here)
+    with cluster.shard_errors():
+        for part in parts:
+            _mend(*part)
     with Warehouse(settings) as warehouse:
-        for difference in found:
-            if difference.mend is not None:
-                difference.mend(warehouse)
         # What is a copy of the current build is made anew: a server that was restarted holds an empty one.
         for name in filter(_is_copy, _files()):
             warehouse.run(f"tables/{name}")
-    return [difference.mended for difference in found]
+    return [difference.mended for _, differences in found for difference in differences]
 
 
 def differences(settings: Settings, names: Sequence[str] = ()) -> list[str]:
     """What is not as the files say, or as those of them say that make `names`, a sentence each; changes nothing."""
-    with _server(settings) as server:
-        return [difference.found for difference in _differences(server, settings, _files(names))]
+    return [each.found for _, differences in _found(settings, _files(names)) for each in differences]
 
 
 def made_from(table: str) -> list[str]:
@@ -88,7 +92,32 @@ def made_from(table: str) -> list[str]:
     return [name for name in files if name in wanted]
 
 
-def _differences(server: Warehouse, settings: Settings, files: Sequence[str]) -> list[Difference]:
+def _found(settings: Settings, files: Sequence[str]) -> Iterator[tuple[Settings, list[Difference]]]:
+    """The differences of the warehouse, and of each part of it on the servers of a cluster."""
+    with _server(settings) as server:
+        yield settings, _differences(server, settings, files, _keep_from_now_on)
+    spread = [name for name in files if _table(name) in cluster.TABLES]
+    for number, part in enumerate(cluster.parts(settings), 1):
+        with cluster.shard_errors(), _server(part) as server:
+            found = _differences(server, part, spread, _keep)
+        yield part, [_there(difference, f"on server {number} of the cluster") for difference in found]
+
+
+def _there(difference: Difference, where: str) -> Difference:
+    found, mended = (sentence and f"{sentence[:-1]} {where}." for sentence in (difference.found, difference.mended))
+    return Difference(found, mended, difference.mend)
+
+
+def _mend(settings: Settings, differences: Sequence[Difference]) -> None:
+    with _server(settings) as server:
+        server.run("database", database=settings.clickhouse_database)
+    with Warehouse(settings) as warehouse:
+        for difference in differences:
+            if difference.mend is not None:
+                difference.mend(warehouse)
+
+
+def _differences(server: Warehouse, settings: Settings, files: Sequence[str], keep: _Keep) -> list[Difference]:
     live = _tables(server, settings.clickhouse_database)
     if not live:
         return [_missing(name, settings) for name in files]
@@ -97,12 +126,12 @@ def _differences(server: Warehouse, settings: Settings, files: Sequence[str]) ->
     return [
         difference
         for name in files
-        for difference in _compare(name, wanted[_table(name)], live.get(_table(name)), settings)
+        for difference in _compare(name, wanted[_table(name)], live.get(_table(name)), settings, keep)
     ]
 
 
-def _compare(name: str, wanted: Table, live: Table | None, settings: Settings) -> Iterator[Difference]:
-    """How the live table differs from what the file `name` makes."""
+def _compare(name: str, wanted: Table, live: Table | None, settings: Settings, keep: _Keep) -> Iterator[Difference]:
+    """How the live table differs from what the file `name` makes; `keep` changes when its rows go."""
     table = _table(name)
     if live is None:
         yield _missing(name, settings)
@@ -113,7 +142,7 @@ def _compare(name: str, wanted: Table, live: Table | None, settings: Settings) -
             days = retention.row_days(settings)
             rule = f"go {days} days after their day" if days else "stay"
             found = f"Rows of {table} should {rule}; their rule is {live.ttl or 'to stay'}."
-            mend = partial(_keep_from_now_on, table=table, settings=settings)
+            mend = partial(keep, table=table, settings=settings)
             yield Difference(found, f"Rows of {table} now {rule}.", mend)
     elif live != wanted:
         found = f"{table} is not what its file says."
@@ -147,6 +176,9 @@ def _compare_keys(table: str, wanted: Table, live: Table) -> Iterator[Difference
 
 
 def _make(warehouse: Warehouse, name: str, settings: Settings) -> None:
+    if cluster.is_spread(settings, _table(name)):
+        cluster.spread(warehouse, f"tables/{name}", _table(name), settings)
+        return
     warehouse.run(f"tables/{name}")
     if _table(name) in retention.TABLES and retention.row_days(settings):
         _keep(warehouse, _table(name), settings)
@@ -192,7 +224,7 @@ def _scratch(server: Warehouse, settings: Settings, files: Sequence[str]) -> Ite
     try:
         with Warehouse(scratch) as warehouse:
             for file in files:
-                _make(warehouse, file, scratch)
+                _make(warehouse, file, settings)
         yield scratch
     finally:
         server.run("migrations/drop_scratch", database=name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from resources.settings import Settings
+from resources.warehouse import SPREAD
 
 _CUSTOMER = ("user_id", "user_uuid", "name", "email", "build_id")
 _PUBLICATION = (
@@ -136,8 +137,8 @@ which would be no limit at all.
 FIXED: Mapping[str, int] = {"readonly": 1, "max_memory_usage_for_user": 4 << 30, "max_concurrent_queries_for_user": 256}
 """What no statement may change: over all that the account does at a time, whatever number of processes asks."""
 
-FREE = ("optimize_move_to_prewhere", "max_block_size", "enable_analyzer")
-"""What statements of the API choose for themselves, because they are the quicker for it."""
+FREE = ("optimize_move_to_prewhere", "max_block_size", "enable_analyzer", *SPREAD)
+"""What statements of the API choose for themselves, because they are the quicker for it, or need it on a cluster."""
 
 FILE_LIMITS: Mapping[str, int] = {
     name: LIMITS[name].most

@@ -36,6 +36,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_reader_user: str = ""
     """The account that the API reads with, see docs/reader.md; where there is none, it reads with the loader's."""
     clickhouse_reader_password: str = ""
+    clickhouse_cluster: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+    """The cluster, as that server names it, over which wearers' rows are spread, see docs/cluster.md; without one they
+    are on the server itself.
+    """
     reports_backup_disk: str = ""
     """A disk of the server that backups go to; by itself the folder for them that its configuration names."""
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import clickhouse_driver
@@ -17,7 +17,7 @@ from clickhouse_driver import errors
 from clickhouse_driver.block import ColumnOrientedBlock
 from clickhouse_driver.protocol import ServerPacketTypes
 
-from resources.errors import WarehouseError, WarehouseUnavailable
+from resources.errors import ShardUnavailable, WarehouseError, WarehouseUnavailable
 from resources.settings import Settings
 from resources.sql import statement
 
@@ -36,12 +36,36 @@ _BUSY = {
     errors.ErrorCodes.TOO_MANY_SIMULTANEOUS_QUERIES,
 }
 
+_SHARD_AWAY = {
+    errors.ErrorCodes.ALL_CONNECTION_TRIES_FAILED,
+    errors.ErrorCodes.ATTEMPT_TO_READ_AFTER_EOF,
+    errors.ErrorCodes.CANNOT_READ_ALL_DATA,
+    errors.ErrorCodes.NETWORK_ERROR,
+    errors.ErrorCodes.NO_FREE_CONNECTION,
+    errors.ErrorCodes.SOCKET_TIMEOUT,
+}
+"""What a server says of another that it asked."""
+
+SPREAD: Mapping[str, int] = {
+    "optimize_skip_unused_shards": 1,
+    "prefer_global_in_and_join": 1,
+    "distributed_foreground_insert": 1,
+    "parallel_distributed_insert_select": 0,
+}
+"""What statements need where wearers' rows are spread over a cluster: a wearer's are asked of one shard; what is looked
+up in other tables is looked up once, by whoever was asked; an insert ends once every server has its rows; and no server
+fills itself past the others.
+"""
+
 
 class Warehouse:
     """One connection, not for several threads at once. After an error it reconnects by itself on the next call."""
 
     def __init__(self, settings: Settings, *, timeout_s: float = 300, limits: Mapping[str, int] | None = None) -> None:
         """Connect lazily; `timeout_s` bounds the server's silence during one call, `limits` what a read may take."""
+        self.settings = settings
+        self._told = partial(_readable_errors, spread=bool(settings.clickhouse_cluster))
+        self._spread = SPREAD if settings.clickhouse_cluster else {}
         self._options = {
             "host": settings.clickhouse_host,
             "port": settings.clickhouse_port,
@@ -54,7 +78,7 @@ class Warehouse:
             "send_receive_timeout": timeout_s,
         }
         self._reader = clickhouse_driver.Client(
-            **self._options, settings={"server_side_params": True, **(limits or {})}
+            **self._options, settings={"server_side_params": True, **self._spread, **(limits or {})}
         )
         # The driver sends a ping before every question, and waits for the answer: a way there and back each time.
         self._reader.connection.ping = _Glancing(self._reader.connection)
@@ -62,12 +86,12 @@ class Warehouse:
     @cached_property
     def _writer(self) -> clickhouse_driver.Client:
         """Sends numpy arrays, nine times as fast as Python lists; made late, because it loads pandas."""
-        return _Writer(**self._options, settings={"use_numpy": True})
+        return _Writer(**self._options, settings={"use_numpy": True, **self._spread})
 
     def rows(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows that `sql/{name}.sql` answers with. Raises `WarehouseUnavailable`, `WarehouseError`."""
         question = statement(name)
-        with _readable_errors(name):
+        with self._told(name):
             answer: list[tuple[Any, ...]] = self._reader.execute(question.text, _sent(question.check(parameters)))
         return answer
 
@@ -78,7 +102,7 @@ class Warehouse:
         """
         question = statement(name)
         sent = _sent(question.check(parameters))
-        with _readable_errors(name):
+        with self._told(name):
             try:
                 yield from self._reader.execute_iter(question.text, sent, settings={"max_block_size": 8192})
             finally:
@@ -89,7 +113,7 @@ class Warehouse:
     def arrow(self, name: str, /, **parameters: Any) -> Any:
         """What `sql/{name}.sql` answers with, as a `pyarrow.Table`. Raises `WarehouseUnavailable`, `WarehouseError`."""
         question = statement(name)
-        with _readable_errors(name):
+        with self._told(name):
             return self._reader.query_arrow(question.text, _sent(question.check(parameters)))
 
     def run(self, name: str, /, **parameters: Any) -> None:
@@ -100,7 +124,7 @@ class Warehouse:
         """Carry out `sql/{name}.sql` with `declaration`, the server's own text (a column, a name) that none binds."""
         question = statement(name)
         sent = _sent(question.check(parameters | {"declaration": declaration}))
-        with _readable_errors(name):
+        with self._told(name):
             self._reader.execute(question.text.replace("{declaration:Declaration}", declaration), sent)
 
     def insert(self, name: str, /, blocks: Iterable[Mapping[str, Any]]) -> None:
@@ -111,12 +135,12 @@ class Warehouse:
         """
         wanted = statement(name)
         columns = ([block[column] for column in wanted.columns] for block in blocks)
-        with _readable_errors(name):
+        with self._told(name):
             self._writer.execute(wanted.text, columns, columnar=True)
 
     def insert_rows(self, name: str, /, rows: Sequence[Sequence[Any]]) -> None:
         """Send a few Python `rows` as one block of the INSERT in `sql/{name}.sql`; for many, see `insert`."""
-        with _readable_errors(name):
+        with self._told(name):
             self._reader.execute(statement(name).text, rows)
 
     def close(self) -> None:
@@ -218,7 +242,7 @@ def _sent(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _readable_errors(name: str) -> Iterator[None]:
+def _readable_errors(name: str, *, spread: bool) -> Iterator[None]:
     try:
         yield
     except errors.ServerException as error:
@@ -226,6 +250,11 @@ def _readable_errors(name: str) -> Iterator[None]:
             raise WarehouseError(
                 f"ClickHouse's disk is full, so sql/{name}.sql was refused. Readers keep what they had; make room, and "
                 "the next run goes on from there."
+            ) from error
+        if spread and error.code in _SHARD_AWAY:
+            raise ShardUnavailable(
+                f"sql/{name}.sql needs a server of the cluster that does not answer. The wearers whose rows are on the "
+                "others can be read; nothing is built before it is back."
             ) from error
         if error.code in _BUSY:
             raise WarehouseUnavailable(
