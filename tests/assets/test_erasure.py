@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,13 @@ from assets import orphans
 from assets.collection import purge
 from assets.crm_customers import build_customers
 from assets.erasure import ErasureRefused, Receipt, erase
-from assets.partitions import early_window
+from assets.event_load import load
 from assets.soundness import digest
-from assets.telemetry_events import EventsBuild
 from resources.errors import NotPublished
 from resources.publications import EPOCH, current, new_build_ids
 from resources.source import snapshot
 from resources.warehouse import Warehouse
-from tests.assets.conftest import Marts, at, window
+from tests.assets.conftest import Marts, at
 
 DAY, NEXT = date(2024, 1, 1), date(2024, 1, 2)
 CHIP = "marker-of-a-chip"
@@ -119,11 +119,15 @@ def test_who_left_is_invisible_from_the_publication_on_and_builds_then_keep_only
     assert_conserved(worn)
 
 
-def test_a_run_that_began_before_somebody_left_shows_nothing_of_them_and_what_it_wrote_is_removed(worn: Marts) -> None:
-    with snapshot(worn.settings.telemetry_database_url, "telemetry", "TELEMETRY_DATABASE_URL") as source:
-        late = EventsBuild(worn.warehouse, source, early_window(worn.settings), "late", lambda _: None)
+def test_a_run_that_read_owners_before_somebody_left_shows_nothing_of_them_and_what_it_wrote_is_removed(
+    worn: Marts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaving(*arguments: Any) -> None:
         leave(worn)
-        late.materialize(window(DAY, NEXT), full_refresh=True)
+        load(*arguments)
+
+    monkeypatch.setattr("assets.telemetry_events.load", leaving)
+    worn.build_events(DAY, NEXT, full_refresh=True)
     assert worn.query("SELECT count() FROM telemetry_events_builds WHERE user_id = 2") == [(3,)]
     assert_invisible(worn)
     orphans.remove(worn.warehouse)
