@@ -13,22 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from resources.settings import Settings
 from tests.engines import ClickHouseServer, PostgresServer, Sources, clickhouse_server, home_folder, postgres_server
 
-_LONGEST = (
-    "stack",
-    "test_kills",
-    "test_backup",
-    "test_as_of",
-    "test_refresh",
-    "test_cluster",
-    "test_containers",
-    "test_export_memory",
-    "test_reconciliation",
-    "test_contract",
-    "test_faulty_network",
-    "test_serving",
-    "test_erasure",
-    "test_dirty",
-)
+_LONGEST = ("stack", "test_kills", "test_as_of", "test_refresh", "test_export_memory", "test_reconciliation")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -110,19 +95,14 @@ def fresh_settings(fresh_sources: Callable[[], Sources], clickhouse: ClickHouseS
 
 
 @pytest.fixture
-def empty_sources(fresh_sources: Callable[[], Sources], postgres: PostgresServer) -> Iterator[Sources]:
+def empty_sources(fresh_sources: Callable[[], Sources]) -> Sources:
     """A pair of empty sources, with their tables."""
-    sources = fresh_sources()
-    yield sources
-    postgres.drop(sources.crm_url, sources.telemetry_url)
+    return fresh_sources()
 
 
 @pytest.fixture
-def warehouse_settings(
-    fresh_settings: Callable[[], Settings], clickhouse: ClickHouseServer, postgres: PostgresServer
-) -> Iterator[Settings]:
-    """Settings that name empty sources, and a warehouse database that is not there yet; nor is any after the test."""
+def warehouse_settings(fresh_settings: Callable[[], Settings], clickhouse: ClickHouseServer) -> Iterator[Settings]:
+    """Settings that name empty sources, and a warehouse database that is not there yet, nor after the test."""
     settings = fresh_settings()
     yield settings
     clickhouse.drop(settings.clickhouse_database)
-    postgres.drop(settings.crm_database_url, settings.telemetry_database_url)

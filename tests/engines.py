@@ -16,7 +16,6 @@ import clickhouse_driver
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from stack import clickhouse, ports, postgres, sources
 from stack.account import Account
@@ -43,13 +42,6 @@ class PostgresServer(msgspec.Struct, frozen=True):
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
         return self.url(name)
-
-    def drop(self, *urls: str) -> None:
-        """Remove databases, whoever is still connected: hundreds of them would fill the disk until the session ends."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            for url in urls:
-                name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 
 class ClickHouseServer(msgspec.Struct, frozen=True):

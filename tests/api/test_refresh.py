@@ -337,63 +337,59 @@ def test_a_dagster_that_takes_connections_and_says_nothing_is_503_within_two_sec
     away_within(Settings(clickhouse_port=closed_port, dagster_webserver_url=address, **trusted), admin, 2)
 
 
-def test_a_real_dagster_builds_what_was_asked_for(
+def test_a_real_dagster_retries_what_failed_and_builds_what_is_asked_for(
     fresh_settings: Callable[[], Settings], trusted: dict[str, Any], tmp_path: Path, admin: dict[str, str]
 ) -> None:
     settings = fresh_settings()
+    with real_dagster(settings, tmp_path) as address:
+        settings = msgspec.structs.replace(settings, dagster_webserver_url=address)
+        with serving(settings, trusted) as client:
+            retries_what_failed(client, settings, tmp_path, admin)
+            builds_what_is_asked_for(client, settings, trusted, admin)
+
+
+def retries_what_failed(client: Client, settings: Settings, folder: Path, admin: dict[str, str]) -> None:
+    question = {"marts": ["deal_pipeline"]}
+    # There are no tables yet, so it fails.
+    location = client.post(REFRESH, json=question, headers=admin).headers["Location"]
+    wait_until(lambda: has_failed(settings.dagster_webserver_url, location.rpartition("/")[2]), "the run has failed")
+    between = client.get(location, headers=admin).json()
+    again = client.post(REFRESH, json=question, headers=admin)
     migrate(settings)
+    retry_what_failed(settings, folder)
+    retried = client.get(location, headers=admin).json()
+    assert (between["state"], again.headers["Location"]) == ("queued", location)
+    assert (retried["state"], retried["steps"]) == ("succeeded", {"done": 2, "total": 2})
+    assert location != f"{REFRESH}/{retried['id']}"
+
+
+def builds_what_is_asked_for(
+    client: Client, settings: Settings, trusted: dict[str, Any], admin: dict[str, str]
+) -> None:
     now = datetime.now(UTC)
     yesterday = now.date() - timedelta(days=1)
     sources = settings.crm_database_url, settings.telemetry_database_url
     seed(*sources, customers=3, days=1, events_per_day=50, seed=1, last_day=yesterday, now=now)
     question = {"from": str(yesterday), "to": str(yesterday)}
-
-    with real_dagster(settings, tmp_path) as address:
-        settings = msgspec.structs.replace(settings, dagster_webserver_url=address)
-        with serving(settings, trusted) as client:
-            first = client.post(REFRESH, json=question, headers=admin)
-            location = first.headers["Location"]
-            assert first.status_code == 202
-            wait_until(lambda: client.get(location, headers=admin).json()["state"] != "running", "the refresh is over")
-            assert client.get(location, headers=admin).json() == {
-                "id": location.rpartition("/")[2],
-                "state": "succeeded",
-                "steps": {"done": 12, "total": 12},
-                "marts": list(orchestrator.MARTS),
-                "period": question,
-            }
-            # It is over, so the same request is another refresh; a second process then finds that one.
-            again = client.post(REFRESH, json=question, headers=admin)
-            with serving(settings, trusted) as other:
-                found = other.post(REFRESH, json=question, headers=admin)
-            assert again.headers["Location"] == found.headers["Location"] != location
-
+    first = client.post(REFRESH, json=question, headers=admin)
+    location = first.headers["Location"]
+    assert first.status_code == 202
+    wait_until(lambda: client.get(location, headers=admin).json()["state"] != "running", "the refresh is over")
+    assert client.get(location, headers=admin).json() == {
+        "id": location.rpartition("/")[2],
+        "state": "succeeded",
+        "steps": {"done": 12, "total": 12},
+        "marts": list(orchestrator.MARTS),
+        "period": question,
+    }
+    # It is over, so the same request is another refresh; a second process then finds that one.
+    again = client.post(REFRESH, json=question, headers=admin)
+    with serving(settings, trusted) as other:
+        found = other.post(REFRESH, json=question, headers=admin)
+    assert again.headers["Location"] == found.headers["Location"] != location
     with Warehouse(settings) as warehouse:
         published = warehouse._reader.execute("SELECT DISTINCT mart FROM publications")
     assert {mart for (mart,) in published} >= set(orchestrator.MARTS)
-
-
-def test_a_real_dagster_retries_a_refresh_that_failed(
-    fresh_settings: Callable[[], Settings], trusted: dict[str, Any], tmp_path: Path, admin: dict[str, str]
-) -> None:
-    settings = fresh_settings()
-    question = {"marts": ["deal_pipeline"]}
-
-    with real_dagster(settings, tmp_path) as address:
-        settings = msgspec.structs.replace(settings, dagster_webserver_url=address)
-        with serving(settings, trusted) as client:
-            # There are no tables yet, so it fails.
-            location = client.post(REFRESH, json=question, headers=admin).headers["Location"]
-            wait_until(lambda: has_failed(address, location.rpartition("/")[2]), "the run has failed")
-            between = client.get(location, headers=admin).json()
-            again = client.post(REFRESH, json=question, headers=admin)
-            migrate(settings)
-            retry_what_failed(settings, tmp_path)
-            retried = client.get(location, headers=admin).json()
-
-    assert (between["state"], again.headers["Location"]) == ("queued", location)
-    assert (retried["state"], retried["steps"]) == ("succeeded", {"done": 2, "total": 2})
-    assert location != f"{REFRESH}/{retried['id']}"
 
 
 def has_failed(address: str, run_id: str) -> bool:

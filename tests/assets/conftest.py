@@ -21,7 +21,6 @@ from resources.migrations import migrate
 from resources.settings import Settings
 from resources.source import snapshot
 from resources.warehouse import Warehouse
-from tests.engines import PostgresServer
 
 
 class Marts(msgspec.Struct):
@@ -143,7 +142,7 @@ def at(text: str) -> datetime:
 
 
 @pytest.fixture
-def marts(fresh_settings: Callable[[], Settings], postgres: PostgresServer) -> Iterator[Marts]:
+def marts(fresh_settings: Callable[[], Settings]) -> Iterator[Marts]:
     """Empty sources with their tables, and an empty warehouse with its own."""
     settings = fresh_settings()
     migrate(settings)
@@ -151,7 +150,6 @@ def marts(fresh_settings: Callable[[], Settings], postgres: PostgresServer) -> I
         yield Marts(settings, warehouse)
         # Thousands of idle tables would keep the engine busy for the rest of the session.
         warehouse._reader.execute(f"DROP DATABASE {settings.clickhouse_database}")
-    postgres.drop(settings.crm_database_url, settings.telemetry_database_url)
 
 
 @pytest.fixture

@@ -47,8 +47,10 @@ def test_instances_share_connections_that_outlive_the_servers_restart(home: Path
         for instance in (first, second):
             assert instance.get_run_records() == []
             assert instance.all_instigator_state() == []
-        assert connections(postgres) == [held]
-        end(postgres, [held])
+        # A thread of Dagster's may have needed one at the same moment; both instances have the one pool.
+        assert held in connections(postgres)
+        assert pooled_storage._engine.cache_info().currsize == 1
+        end(postgres, connections(postgres))
         assert first.get_dynamic_partitions("chips") == ["one"]
         assert second.get_run_records() == []
         assert held not in connections(postgres)
