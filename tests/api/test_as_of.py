@@ -492,6 +492,7 @@ def test_a_publication_that_is_seen_after_a_later_one_is_not_left_out(marts: Mar
     assert THIRD.date() in held.days
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", [0])
 def test_whatever_happens_what_was_read_is_read_again_or_gone(
     marts: Marts, start: Callable[..., Client], issuer: Issuer, seed: int

@@ -111,7 +111,13 @@ def test_an_aggregate_is_sent_while_it_is_read(fresh_settings: Callable[[], Sett
 @MEASURABLE
 @pytest.mark.parametrize(
     ("form", "rows", "times"),
-    [("csv", 300_000, 1), ("parquet", 300_000, 1), ("xlsx", 50_000, 1), ("pdf", 100_000, 1), ("pdf", 100, 60)],
+    [
+        ("csv", 300_000, 1),
+        ("parquet", 300_000, 1),
+        ("xlsx", 50_000, 1),
+        pytest.param("pdf", 100_000, 1, marks=pytest.mark.soak),
+        pytest.param("pdf", 100, 60, marks=pytest.mark.soak),
+    ],
 )
 def test_exports_stay_under_100_mb_above_idle(form: str, rows: int, times: int) -> None:
     program = [sys.executable, "-c", PROGRAM, form, str(rows), str(times)]

@@ -40,6 +40,7 @@ def test_a_run_may_be_killed_about_each_insert_and_each_publication(killing_grou
     assert failures(killing_ground, [Point("telemetry", Stop(0, "after"), _RUN), *chosen]) == []
 
 
+@pytest.mark.soak
 def test_a_run_of_any_other_program_may_be_killed(killing_ground: Ground) -> None:
     chosen = [
         *each_of("pieces", killing_ground, {"publication": 1}),

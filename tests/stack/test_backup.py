@@ -138,6 +138,7 @@ def test_a_warehouse_that_was_lost_is_back_with_every_figure_and_every_answer(
     assert {each.table for each in backups.held(built.settings)} | {"table", "all"} == told.keys()
 
 
+@pytest.mark.soak
 def test_what_arrived_after_the_backup_is_noticed_again_and_built(
     built: Deployment, clickhouse: ClickHouseServer
 ) -> None:
@@ -310,6 +311,7 @@ def test_a_restore_that_is_killed_leaves_nothing_that_is_seen_and_can_be_done_ag
     assert not {name for name in clickhouse.databases() if "restore" in name and "scratch" not in name}
 
 
+@pytest.mark.soak
 def test_a_restore_that_is_killed_at_its_very_end_is_finished_by_migrating(
     built: Deployment, clickhouse: ClickHouseServer
 ) -> None:

@@ -95,7 +95,11 @@ def arrivals(started: Started, days_ago: int) -> Arrivals:
 def test_a_stale_mart_is_built_once_and_is_fresh_although_another_fails(automation: Automation) -> None:
     wait_until(lambda: automation.is_fresh("deal_pipeline"), "the stale mart is fresh", _PATIENCE_S)
     assert len(automation.runs("deals_freshness")) == 1
-    wait_until(lambda: any(run.status == "FAILURE" for run in automation.runs("audit_freshness")), "one has failed")
+    wait_until(
+        lambda: any(run.status == "FAILURE" for run in automation.runs("audit_freshness")),
+        "one has failed",
+        _PATIENCE_S,
+    )
     automation.crm("ALTER TABLE audit.events RENAME COLUMN action_gone TO action")
 
 
