@@ -19,7 +19,8 @@ from tests.engines import wait_until
 from tests.stack.arrivals import Arrivals
 from tests.stack.conftest import Started
 
-_PATIENCE_S = 240
+_PATIENCE_S = 420
+"""Longer than a new warehouse is left alone (five minutes): soon after midnight UTC nothing has been built of today yet."""
 _RUNS = """
 SELECT run_id, status, extract(epoch FROM create_timestamp AT TIME ZONE 'UTC')::float8, start_time, end_time,
        (SELECT array_agg(value) FROM run_tags
