@@ -21,9 +21,10 @@ from litestar.openapi.spec import (
     Schema,
 )
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from api.auth import Caller
+from api.customers import KEY
 from api.edition import Answer, Asked
 from api.errors import FieldProblem, Invalid
 from api.examples import EXAMPLES
@@ -102,6 +103,11 @@ FirstDay = Annotated[
     dt.date | None, QueryParameter(name="from", description="First day (UTC), included", schema_extra=DAY)
 ]
 LastDay = Annotated[dt.date | None, QueryParameter(name="to", description="Last day (UTC), included", schema_extra=DAY)]
+
+CustomerWord = Annotated[
+    str,
+    PathParameter(description="The customer's number in the CRM, or UUID at Keycloak", schema_extra={"pattern": KEY}),
+]
 
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

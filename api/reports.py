@@ -10,8 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from api.answers import day_report, period_summary, report_dates, user_reports
-from api.asking import ASKING, DAY, DataOperation, FirstDay, LastDay, in_form, known_parameters
-from api.customers import KEY, customer_key
+from api.asking import ASKING, DAY, CustomerWord, DataOperation, FirstDay, LastDay, in_form, known_parameters
+from api.customers import customer_key
 from api.edition import Asked
 from api.errors import documented
 from api.published import LONGEST_PERIOD_DAYS, SHOWN_DAYS
@@ -33,12 +33,7 @@ from api.schemas import DayReport, PeriodSummary, ReportDates, UserReports
 async def reports_of_user(
     asking: NamedDependency[Asked],
     reads: NamedDependency[Reads],
-    user_id: Annotated[
-        str,
-        PathParameter(
-            description="The customer's number in the CRM, or UUID at Keycloak", schema_extra={"pattern": KEY}
-        ),
-    ],
+    user_id: CustomerWord,
     since: FirstDay = None,
     until: LastDay = None,
 ) -> Response[UserReports]:

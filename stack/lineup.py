@@ -142,8 +142,34 @@ def _api(settings: Settings, known: dict[str, str]) -> Part:
 
 
 def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> list[Part]:
-    code_port = listening["code"]
-    known = environment(settings) | {
+    known = _dagster_environment(settings, home, listening["code"])
+    # They write into files, so by themselves JSON, as the API does.
+    lines = ["--log-format", "colored" if settings.reports_log_format == "text" else "json"]
+
+    def part(name: str, arguments: list[str], probe: Probe, port: int | None = None) -> Part:
+        command = [sys.executable, "-m", *arguments, *lines]
+        after = frozenset({"prepare", "code"})
+        return Part(name=name, command=command, environment=known, port=port, after=after, probe=probe)
+
+    def web(name: str, port: int, *options: str) -> Part:
+        arguments = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(port), *options]
+        return part(name, arguments, probes.http(f"http://{_HOST}:{port}/server_info"), port)
+
+    serve = ["stack.code_server", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
+    serve += ["-h", _HOST, "-p", str(listening["code"]), "--use-python-environment-entry-point"]
+    code = part("code", serve, probes.code_server(listening["code"]), listening["code"])
+    daemon = ["dagster._daemon", "run", "-w", _WORKSPACE]
+    return [
+        # It opens nothing while it loads, so it need not wait for the databases.
+        msgspec.structs.replace(code, after=frozenset(), prepare=lambda: _configure(home)),
+        part("daemon", daemon, probes.daemon(settings.dagster_database_url)),
+        web("webserver", listening["dagster"]),
+        *([web("guests", listening["guests"], "--read-only")] if "guests" in listening else []),
+    ]
+
+
+def _dagster_environment(settings: Settings, home: Home, code_port: int) -> dict[str, str]:
+    return environment(settings) | {
         "PYTHONUNBUFFERED": "1",
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_CODE_HOST": _HOST,
@@ -152,40 +178,6 @@ def _dagster(settings: Settings, home: Home, listening: Mapping[str, int]) -> li
         "NO_PROXY": _HOST,
         "no_proxy": _HOST,
     }
-
-    def part(name: str, arguments: list[str], after: set[str], port: int | None, probe: Probe) -> Part:
-        return Part(
-            name=name,
-            command=[sys.executable, "-m", *arguments],
-            environment=known,
-            port=port,
-            after=frozenset(after),
-            probe=probe,
-        )
-
-    serve = ["stack.code_server", "api", "grpc", "-m", "assets.definitions", "--location-name", "reports"]
-    serve += ["-h", _HOST, "-p", str(code_port), "--use-python-environment-entry-point"]
-    # They write into files, so by themselves JSON, as the API does.
-    lines = ["--log-format", "colored" if settings.reports_log_format == "text" else "json"]
-
-    def web(name: str, port: int, *options: str) -> Part:
-        arguments = ["dagster_webserver", "-w", _WORKSPACE, "-h", _HOST, "-p", str(port), *lines, *options]
-        return part(name, arguments, {"prepare", "code"}, port, probes.http(f"http://{_HOST}:{port}/server_info"))
-
-    # It opens nothing while it loads, so it need not wait for the databases.
-    code = part("code", [*serve, *lines], set(), code_port, probes.code_server(code_port))
-    return [
-        msgspec.structs.replace(code, prepare=lambda: _configure(home)),
-        part(
-            "daemon",
-            ["dagster._daemon", "run", "-w", _WORKSPACE, *lines],
-            {"prepare", "code"},
-            None,
-            probes.daemon(settings.dagster_database_url),
-        ),
-        web("webserver", listening["dagster"]),
-        *([web("guests", listening["guests"], "--read-only")] if "guests" in listening else []),
-    ]
 
 
 def _configure(home: Home) -> None:

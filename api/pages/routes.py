@@ -6,11 +6,11 @@ from typing import Annotated
 
 from litestar import MediaType, Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
-from api.asking import AskedBy, AsOfText, DataOperation, FirstDay, LastDay, known_parameters
+from api.asking import AskedBy, AsOfText, CustomerWord, DataOperation, FirstDay, LastDay, known_parameters
 from api.auth import MANAGER, PUBLIC, only_for
-from api.customers import KEY, customer_key
+from api.customers import customer_key
 from api.edition import Asked
 from api.errors import documented
 from api.pages.dashboard import dashboard_page
@@ -84,12 +84,7 @@ async def dashboard(
 async def view(  # noqa: PLR0913, PLR0917 - each is a parameter of the route
     request: AskedBy,
     reads: NamedDependency[Reads],
-    user_id: Annotated[
-        str,
-        PathParameter(
-            description="The customer's number in the CRM, or UUID at Keycloak", schema_extra={"pattern": KEY}
-        ),
-    ],
+    user_id: CustomerWord,
     since: FirstDay = None,
     until: LastDay = None,
     as_of: AsOfText = None,

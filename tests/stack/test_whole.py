@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import clickhouse_driver
 import clickhouse_driver.errors
@@ -60,7 +60,12 @@ def test_the_printed_curl_line_answers_with_reports(started: Started) -> None:
     arguments = shlex.split(line)
     answer = httpx.get(arguments[-1], headers=dict([re.split(": ", arguments[2], maxsplit=1)]), trust_env=False)
     assert answer.status_code == 200, answer.text
-    assert len(answer.json()["reports"]) == 30
+    body = answer.json()
+    last = date.fromisoformat(body["period"]["to"])
+    published = [(last - timedelta(days=back)).isoformat() for back in range(30)]
+    assert body["period"]["from"] == published[-1]
+    # The newest day is empty where midnight passed since the sources were filled.
+    assert [report["date"] for report in body["reports"]] in (published, published[1:])
 
 
 def test_the_printed_addresses_answer(started: Started) -> None:
