@@ -33,6 +33,9 @@ _TICKS = 9
 _PEER_TICKS = 3
 _FIRST_HOUR = 8
 
+_SETTLED_S = 65
+"""For a minute after a backfill, looks derive again whatever it published; a tick is measured when that is over."""
+
 _SAY = Console(stderr=True)
 
 
@@ -41,6 +44,7 @@ def measure(rows: int = ROWS) -> dict[str, float]:
     with stacks.running("postgres", "clickhouse", "prepare") as settings, ExitStack() as warm:
         today = midnight(datetime.now(UTC).date())
         sized = {name: _filled(settings, name, hours) for name, hours in _histories(today, rows)}
+        time.sleep(_SETTLED_S)
         tickers = {name: warm.enter_context(_ticker(each)) for name, each in sized.items()}
         quiet = {name: json.loads(next(answers))["look_s"] for name, (_, answers) in tickers.items()}
         ticks: dict[str, list[dict[str, float]]] = {name: [] for name in tickers}
