@@ -8,6 +8,7 @@ from assets import orphans
 from assets.collection import purge
 from assets.crm_customers import build_customers
 from resources import backups, retention
+from resources.backup_servers import BackupFailed, Move
 from resources.migrations import migrate
 from resources.publications import EPOCH, naive
 from resources.settings import Settings
@@ -15,7 +16,7 @@ from resources.source import snapshot
 from resources.warehouse import Warehouse
 
 
-def restore(settings: Settings, name: str, move: backups.Move) -> list[backups.Held]:
+def restore(settings: Settings, name: str, move: Move) -> list[backups.Held]:
     """Restore the backup `name` into the empty warehouse, all at once; returns what that holds then.
 
     People who left the CRM since, and days that are no longer kept, are not in it. Killed or failed, it leaves nothing
@@ -43,7 +44,7 @@ def _catch_up(warehouse: Warehouse, settings: Settings) -> None:
     with snapshot(settings.crm_database_url, settings.reports_crm_schema, "CRM_DATABASE_URL") as crm:
         customers = build_customers(warehouse, crm, f"restore-{uuid4()}")
     if not customers.source_rows:
-        raise backups.BackupFailed(
+        raise BackupFailed(
             "The CRM knows nobody, which is taken for a broken CRM. Who left it would be seen again, so nothing was "
             "restored; do it again once the CRM has its customers."
         )

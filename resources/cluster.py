@@ -48,6 +48,11 @@ def parts(settings: Settings) -> list[Settings]:
     ]
 
 
+def shards(settings: Settings) -> list[int]:
+    """Which shard each of `parts` is; those of the same shard have the same rows."""
+    return [shard for shard, _, _ in _servers(settings)]
+
+
 def spread(warehouse: Warehouse, file: str, table: str, settings: Settings) -> None:
     """Make `table` so that its rows are on the shards; `file` is where its columns are."""
     [columns] = _COLUMNS.findall(statement(file).text)
@@ -55,7 +60,7 @@ def spread(warehouse: Warehouse, file: str, table: str, settings: Settings) -> N
         "cluster/spread",
         columns,
         **_of(settings, table),
-        shards=len({shard for shard, _, _ in _servers(settings)}),
+        shards=len(set(shards(settings))),
     )
 
 

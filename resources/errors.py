@@ -14,7 +14,7 @@
         └── SchemaDiffers      a table is not what its file in sql/tables says, and only a person can decide what to do
 
 Five more live beside what raises them: `OrchestratorError` (resources.orchestrator), `BackupFailed`
-(resources.backups), `WindowRefused` (assets.olap_import), `DaysRefused` (assets.verification), `ErasureRefused`
+(resources.backup_servers), `WindowRefused` (assets.olap_import), `DaysRefused` (assets.verification), `ErasureRefused`
 (assets.erasure).
 
 Messages name what was wrong, where, and what to do; never a person, a token, a secret or an address.

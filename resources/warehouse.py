@@ -120,12 +120,17 @@ class Warehouse:
         """Carry out `sql/{name}.sql`, which answers nothing. Raises `WarehouseUnavailable`, `WarehouseError`."""
         self.rows(name, **parameters)
 
-    def declare(self, name: str, /, declaration: str, **parameters: Any) -> None:
-        """Carry out `sql/{name}.sql` with `declaration`, the server's own text (a column, a name) that none binds."""
+    def declare(self, name: str, /, declaration: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Carry out `sql/{name}.sql` with `declaration`, a text that no server binds (a column, a name); its rows.
+
+        It is the server's own or ours, never a caller's.
+        """
         question = statement(name)
         sent = _sent(question.check(parameters | {"declaration": declaration}))
+        text = question.text.replace("{declaration:Declaration}", declaration)
         with self._told(name):
-            self._reader.execute(question.text.replace("{declaration:Declaration}", declaration), sent)
+            answer: list[tuple[Any, ...]] = self._reader.execute(text, sent)
+        return answer
 
     def insert(self, name: str, /, blocks: Iterable[Mapping[str, Any]]) -> None:
         """Send `blocks` of numpy columns (instants UTC, without a zone), which the INSERT of `sql/{name}.sql` names.

@@ -18,8 +18,7 @@ from assets import erasure, orphans
 from assets.collection import collect
 from assets.partitions import midnight
 from assets.verification import verify
-from resources import backups, cluster, migrations
-from resources.backups import BackupFailed
+from resources import cluster, migrations
 from resources.errors import SchemaDiffers, ShardUnavailable, WarehouseError
 from resources.freshness import WINDOWS, complete
 from resources.publications import current, naive
@@ -398,14 +397,6 @@ def test_a_warehouse_of_one_server_is_moved_to_a_cluster(servers: Cluster, sourc
 
 
 def test_what_does_not_work_on_a_cluster_says_so(servers: Cluster, sources: Sources) -> None:
-    settings = servers.settings(sources, "read", SHARDED)
-    with pytest.raises(BackupFailed, match="on the servers of a cluster"):
-        backups.back_up(settings, "never", lambda *_: None)
-    with (
-        pytest.raises(BackupFailed, match="on the servers of a cluster"),
-        backups.restored(settings, "never", lambda *_: None),
-    ):
-        pass
     with pytest.raises(WarehouseError, match="knows no cluster elsewhere"):
         migrations.migrate(servers.settings(sources, "read", "elsewhere"))
     with pytest.raises(WarehouseError, match="set it to false"):

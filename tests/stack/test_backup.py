@@ -407,4 +407,4 @@ def test_a_backup_holds_every_table_that_keeps_something(migrated: Deployment) -
 
 def test_nothing_of_a_backup_stays_in_the_server(migrated: Deployment, clickhouse: ClickHouseServer) -> None:
     migrated.succeed("backup")
-    assert backups.COPIES not in clickhouse.databases()
+    assert "backup_of_reports" not in clickhouse.databases()

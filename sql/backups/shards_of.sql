@@ -1,0 +1,2 @@
+-- What `shards` noted. One row. Parameters: database; table.
+SELECT shards FROM {database:Identifier}.{table:Identifier}
