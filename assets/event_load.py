@@ -19,6 +19,9 @@ from resources.warehouse import Warehouse
 _AHEAD = 4
 """Batches that are read before they are asked for, while the server is busy with what it got."""
 
+_SET_APART_AT_ONCE = 10_000
+"""Events that wait to be written to the quarantine: each insert is synced, which takes longer than a few rows do."""
+
 _OPTIONAL = ("response_time_ms", "latitude", "longitude")
 
 _KEPT_OF_DEPARTED = frozenset({"id", "event_time", "saved_ts", "reason", "build_id"})
@@ -90,14 +93,19 @@ def _checked(
 
 
 def _sound(warehouse: Warehouse, checked: Iterable[pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """What goes to the mart; what does not is written to the quarantine on the way."""
+    """What goes to the mart; what does not is written to the quarantine on the way, many rows at a time."""
+    set_apart: list[tuple[Any, ...]] = []
     for batch in checked:
-        set_apart = batch.filter(pl.col("reason").is_not_null())
-        if set_apart.height:
-            warehouse.insert_rows("builds/quarantine", _to_keep(set_apart).rows())
+        # As rows at once: what is filtered from a frame may keep all of its strings in memory.
+        set_apart += _to_keep(batch.filter(pl.col("reason").is_not_null())).rows()
+        if len(set_apart) >= _SET_APART_AT_ONCE:
+            warehouse.insert_rows("builds/quarantine", set_apart)
+            set_apart = []
         sound = batch.filter(pl.col("reason").is_null())
         if sound.height:
             yield _coded(sound)
+    if set_apart:
+        warehouse.insert_rows("builds/quarantine", set_apart)
 
 
 def _to_keep(set_apart: pl.DataFrame) -> pl.DataFrame:

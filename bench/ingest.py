@@ -24,8 +24,7 @@ from bench.run import TELEMETRY, most_resident_mb
 from resources.migrations import migrate
 from resources.publications import DAY, EPOCH, HOUR, current, new_build_ids
 from resources.settings import Settings, read_settings
-from resources.source import snapshot
-from resources.sql import statement
+from resources.source import bounded, snapshot
 from resources.warehouse import Warehouse
 from stack import lineup
 
@@ -96,11 +95,10 @@ def _seconds(way: Callable[[], None]) -> float:
 def _floor(settings: Settings, date: str) -> None:
     """What PostgreSQL needs to hand the day out, to nobody. The window is the one that a build reads."""
     since = datetime.fromisoformat(date).replace(tzinfo=UTC)
-    configured = {"search_path": "telemetry", "reports.since": str(since), "reports.until": str(since + DAY)}
+    events = bounded("sources/events", since=since, until=since + DAY)
     with psycopg.connect(settings.telemetry_database_url) as source:
-        for name, value in configured.items():
-            source.execute("SELECT set_config(%s, %s, true)", [name, value])
-        source.execute(_FLOOR.format(events=statement("sources/events").text).encode())
+        source.execute("SET search_path TO telemetry")
+        source.execute(_FLOOR.format(events=events).encode())
 
 
 def _apart(settings: Settings, date: str) -> dict[str, float]:

@@ -11,6 +11,7 @@ import polars as pl
 import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from resources import contract, source_servers
@@ -36,6 +37,7 @@ class Snapshot:
     def __init__(self, cursor: dbapi.Cursor, schema: str, watch: Watch) -> None:
         self._cursor = cursor
         self._watch = watch
+        self._bounds: dict[str, datetime] = {}
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
         self._set("sources/session", schema)
         self._ask("sources/snapshot")
@@ -63,7 +65,7 @@ class Snapshot:
 
     def window(self, since: datetime, until: datetime, first_day: datetime) -> None:
         """Set the half-open window of event time, UTC, that the next statements read."""
-        self._set("sources/window", *(moment.isoformat() for moment in (since, until, first_day)))
+        self._bounds = {"since": since, "until": until, "first_day": first_day}
 
     def frame(self, name: str) -> pl.DataFrame:
         """All rows of `sql/{name}.sql`; instants are UTC."""
@@ -85,7 +87,7 @@ class Snapshot:
 
     def _ask(self, name: str, *parameters: str) -> pa.RecordBatchReader:
         with self._watch.patience():
-            self._cursor.execute(statement(name).text, parameters or None)
+            self._cursor.execute(bounded(name, **self._bounds), parameters or None)
             return self._cursor.fetch_record_batch()
 
     def _read(self, answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -99,6 +101,15 @@ class Snapshot:
             if batch is None:
                 return
             yield batch
+
+
+def bounded(name: str, **bounds: datetime) -> str:
+    """The text of `sql/{name}.sql` with the bounds of a window in it.
+
+    COPY takes no parameters; and a planner that knows the bounds takes the index or the whole table as suits.
+    """
+    written = {bound: sql.Literal(moment) for bound, moment in bounds.items()}
+    return sql.SQL(statement(name).text).format(**written).as_string(None)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ SELECT
     count(DISTINCT actor) AS actors,
     max(occurred_at) AS last_event_at
 FROM events
-WHERE occurred_at >= (SELECT current_setting('reports.since')::timestamptz)
-  AND occurred_at < (SELECT current_setting('reports.until')::timestamptz)
+WHERE occurred_at >= {since}
+  AND occurred_at < {until}
 GROUP BY 1, action, entity_type
 ORDER BY 1, action, entity_type

@@ -6,6 +6,6 @@ SELECT
     sum(id)::bigint AS ids,
     max(occurred_at) AS newest_occurred_at
 FROM events
-WHERE occurred_at >= (SELECT current_setting('reports.since')::timestamptz)
-  AND occurred_at < (SELECT current_setting('reports.until')::timestamptz)
+WHERE occurred_at >= {since}
+  AND occurred_at < {until}
 GROUP BY 1

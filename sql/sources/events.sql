@@ -14,5 +14,5 @@ SELECT
     latitude,
     longitude
 FROM raw_telemetry
-WHERE event_time >= (SELECT current_setting('reports.since')::timestamptz)
-  AND event_time < (SELECT current_setting('reports.until')::timestamptz)
+WHERE event_time >= {since}
+  AND event_time < {until}

@@ -3,7 +3,7 @@
 -- Events from before the first day count together, as the segment of 1970. Grain: segment.
 SELECT
     CASE
-        WHEN event_time < (SELECT current_setting('reports.first_day')::timestamptz) THEN timestamptz '1970-01-01 00:00:00+00'
+        WHEN event_time < {first_day} THEN timestamptz '1970-01-01 00:00:00+00'
         ELSE date_bin('1 hour', event_time, timestamptz '1970-01-01 00:00:00+00')
     END AS segment,
     count(*) AS events,
@@ -13,6 +13,6 @@ SELECT
         greatest(max(saved_ts), timestamptz '1970-01-01 00:00:00+00'), timestamptz '2200-01-01 00:00:00+00'
     ) AS newest_saved_ts
 FROM raw_telemetry
-WHERE event_time >= (SELECT current_setting('reports.since')::timestamptz)
-  AND event_time < (SELECT current_setting('reports.until')::timestamptz)
+WHERE event_time >= {since}
+  AND event_time < {until}
 GROUP BY 1

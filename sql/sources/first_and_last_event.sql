@@ -2,5 +2,5 @@
 -- One row.
 SELECT min(event_time) AS first_event_at, max(event_time) AS last_event_at
 FROM raw_telemetry
-WHERE event_time >= (SELECT current_setting('reports.since')::timestamptz)
-  AND event_time < (SELECT current_setting('reports.until')::timestamptz)
+WHERE event_time >= {since}
+  AND event_time < {until}

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from resources import accounts, arrivals, source_roles
 from resources.contract import CONTRACT, check
 from resources.settings import Settings
+from resources.source import bounded
 from resources.sql import ROOT, statement
 from resources.warehouse import Warehouse
 from stack import refresh_views
@@ -25,14 +26,14 @@ CRM, TELEMETRY = "roles_crm_login", "roles_telemetry_login"
 PASSWORD = "made-up-for-this-test"
 GIVEN = {CRM: "reports_crm, reports_audit", TELEMETRY: "reports_telemetry"}
 """Who logs in as which, and the roles that they were given."""
-EARLY, LATE = "2026-02-03T00:00:00+00:00", "2026-02-04T00:00:00+00:00"
+EARLY, LATE = datetime(2026, 2, 3, tzinfo=UTC), datetime(2026, 2, 4, tzinfo=UTC)
+BOUNDS = {"since": EARLY, "until": LATE, "first_day": EARLY}
 PARAMETERS: dict[str, tuple[object, ...]] = {
     "arrivals_fingerprints": ([EARLY], EARLY, LATE),
     "arrivals_in_gaps": ([1], [9], 9, EARLY),
     "arrivals_new": (0, 9, EARLY),
     "columns": ("raw_telemetry",),
     "session": ("telemetry",),
-    "window": (EARLY, LATE, EARLY),
 }
 OF_THE_CRM = {"audit_activity", "audit_fingerprints", "customers", "deal_pipeline", "prosthesis_owners"}
 
@@ -75,7 +76,6 @@ def session(url: str, schema: str) -> Iterator[psycopg.Connection]:
     """A transaction in which names are looked up as they are when a mart is read; nothing of it stays."""
     with psycopg.connect(url, cursor_factory=psycopg.RawCursor) as connection:
         connection.execute(statement("sources/session").text.encode(), (schema,))
-        connection.execute(statement("sources/window").text.encode(), PARAMETERS["window"])
         yield connection
         connection.rollback()
 
@@ -127,7 +127,7 @@ def test_every_statement_that_reads_a_source_may_be_asked(given: Settings, name:
     with session(url, "audit" if is_audit else "crm" if is_crm else "telemetry") as connection:
         if name == "snapshot":
             connection.rollback()
-        cursor = connection.execute(statement(f"sources/{name}").text.encode(), PARAMETERS.get(name, ()))
+        cursor = connection.execute(bounded(f"sources/{name}", **BOUNDS).encode(), PARAMETERS.get(name, ()))
         if name not in {"snapshot", "commit"}:
             # Demo data has something for each of them.
             assert cursor.fetchall() or name == "arrivals_running"
