@@ -1,5 +1,5 @@
 -- The audit trail of the window by day, action and kind of entity. Actors are counted here, so that no name leaves the source.
--- Grain: day (UTC), action, entity_type.
+-- Grain: day (UTC), action, entity_type. Written in: since, until, the window.
 SELECT
     (occurred_at AT TIME ZONE 'UTC')::date AS day,
     action,

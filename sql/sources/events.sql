@@ -1,4 +1,5 @@
--- The telemetry of the window, in the order of the table `telemetry_events_builds`. Grain: id.
+-- The telemetry of the window, its columns in the order of the table `telemetry_events_builds`. Grain: id.
+-- Written in: since, until, the window.
 SELECT
     id,
     chip_id,

@@ -1,6 +1,7 @@
 -- What each hour of the window holds: how many events, the sum of their numbers, and when the newest arrived. An insert or a
 -- delete changes it; an update in place does not, and is left to reconciliation.
 -- Events from before the first day count together, as the segment of 1970. Grain: segment.
+-- Written in: since, until, the window; first_day.
 SELECT
     CASE
         WHEN event_time < {first_day} THEN timestamptz '1970-01-01 00:00:00+00'
