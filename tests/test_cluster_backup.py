@@ -156,6 +156,7 @@ def instant_of(answer: Any) -> str:
     return str(answer.json()["publication"]["as_of"])
 
 
+@pytest.mark.soak
 def test_servers_with_the_same_rows_are_each_restored_and_counted_once(servers: Cluster, sources: Sources) -> None:
     settings = servers.settings(sources, "elsewhere", MIRRORED)
     question = "SELECT count(), sum(cityHash64(*)) FROM telemetry_events_builds"

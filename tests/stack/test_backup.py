@@ -214,6 +214,7 @@ def test_without_the_crm_nothing_is_restored_that_a_reader_could_see(
     assert not {name for name in clickhouse.databases() if ours.match(name)}
 
 
+@pytest.mark.soak
 def test_a_backup_while_marts_are_built_superseded_and_collected_is_whole(
     built: Deployment, clickhouse: ClickHouseServer
 ) -> None:
