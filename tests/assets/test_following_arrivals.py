@@ -6,6 +6,7 @@ import random
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+import psycopg
 import pytest
 
 from assets.counts import count_telemetry
@@ -17,6 +18,7 @@ from resources.freshness import completeness
 from resources.publications import current
 from resources.source import snapshot
 from tests.assets.conftest import Marts, at, window
+from tests.engines import wait_until
 
 DAY, NEXT, AFTER = date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3)
 NOON = "2026-02-01T12:00:00"
@@ -99,11 +101,15 @@ def test_the_source_is_asked_for_no_other_rows(worn: Marts) -> None:
 
 
 def fetched(marts: Marts) -> int:
-    """Rows of telemetry that PostgreSQL has read so far, for whomever."""
-    marts.telemetry("SELECT pg_stat_force_next_flush()")
+    """Rows of telemetry that PostgreSQL has read so far, for whomever: a backend tells what it counted when it ends."""
     counted = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'raw_telemetry'"
-    with arrivals.connect(marts.settings) as source:
-        return int(source.execute(counted.encode()).fetchall()[0][0])
+    others = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        " AND pid != pg_backend_pid()"
+    )
+    with psycopg.connect(marts.settings.telemetry_database_url, autocommit=True) as source:
+        wait_until(lambda: not source.execute(others).fetchall(), "nobody else is connected")
+        return int(source.execute(counted).fetchall()[0][0])
 
 
 def test_a_run_that_follows_publishes_what_one_that_compares_all_would(marts: Marts) -> None:
